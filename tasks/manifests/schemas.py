@@ -1,0 +1,103 @@
+"""The Arrow schemas between the stages: public formats, documented in the README."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+PHASH_BYTES = 32
+
+# What an image's file tells without its picture; the trivial-feature baseline is fitted on these and the two of a crop.
+_FILE_FACTS = [
+    pa.field("file_bytes", pa.int64()),
+    pa.field("format", pa.string()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("jpeg_quality", pa.int16()),
+]
+_LABELS = [
+    pa.field("label", pa.int8()),
+    pa.field("group", pa.string()),
+    pa.field("split_given", pa.string()),
+]
+
+# One row per input, whatever became of it, in the order of the source.
+IMAGES = pa.schema(
+    [
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("index", pa.int64(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("image_id", pa.string()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error", pa.string(), nullable=False),
+        *_FILE_FACTS,
+        pa.field("n_faces", pa.int32(), nullable=False),
+        *_LABELS,
+    ]
+)
+
+# One row per face that was kept; `image` follows the Hugging Face image feature.
+FACES = pa.schema(
+    [
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("image_id", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("face_index", pa.int32(), nullable=False),
+        *_LABELS,
+        pa.field("box_x", pa.float32()),
+        pa.field("box_y", pa.float32()),
+        pa.field("box_width", pa.float32()),
+        pa.field("box_height", pa.float32()),
+        pa.field("detection_confidence", pa.float32()),
+        pa.field("landmarks", pa.list_(pa.float32(), 10)),
+        pa.field("padding", pa.float32()),
+        *_FILE_FACTS,
+        pa.field("sharpness", pa.float32()),
+        pa.field("corner_variance", pa.float32()),
+        pa.field("phash", pa.binary(PHASH_BYTES)),
+        pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
+    ]
+)
+
+# A face's place and side; its bytes stay in data/faces/<dataset>/faces-<shard>.parquet at that row.
+MANIFEST = pa.schema(
+    [
+        pa.field("face_id", pa.string(), nullable=False),
+        pa.field("dataset", pa.string(), nullable=False),
+        pa.field("shard", pa.int32(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("label", pa.int8(), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+    ]
+)
+
+# One row per face, and one with null face fields for an image without one.
+SCORES = pa.schema(
+    [
+        pa.field("archive", pa.string(), nullable=False),
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("image_id", pa.string()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error", pa.string(), nullable=False),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("face_index", pa.int32()),
+        pa.field("n_faces", pa.int32(), nullable=False),
+        pa.field("box_x", pa.float32()),
+        pa.field("box_y", pa.float32()),
+        pa.field("box_width", pa.float32()),
+        pa.field("box_height", pa.float32()),
+        pa.field("detection_confidence", pa.float32()),
+        pa.field("landmarks", pa.list_(pa.float32(), 10)),
+        pa.field("p_fake", pa.float32()),
+        pa.field("is_fake", pa.bool_()),
+        pa.field("model_id", pa.string(), nullable=False),
+    ]
+)
+
+
+def shard_name(shard: int) -> str:
+    """Return the file name of a faces shard."""
+    return f"faces-{shard:05d}.parquet"

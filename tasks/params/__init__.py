@@ -1,0 +1,45 @@
+"""params.yaml as frozen models, the project's error type, and files that appear whole or not at all."""
+
+from __future__ import annotations
+
+from tasks.params.errors import FauxfaceError
+from tasks.params.load import load_params
+from tasks.params.models import (
+    ArchiveParams,
+    ConstantLabel,
+    CropParams,
+    CsvGroup,
+    CsvLabel,
+    DatasetParams,
+    EvaluateParams,
+    FolderGroup,
+    FolderLabel,
+    NoGroup,
+    Params,
+    RegexGroup,
+    RunnerParams,
+    ScoreParams,
+    SplitParams,
+    TrainParams,
+)
+
+__all__ = [
+    "ArchiveParams",
+    "ConstantLabel",
+    "CropParams",
+    "CsvGroup",
+    "CsvLabel",
+    "DatasetParams",
+    "EvaluateParams",
+    "FauxfaceError",
+    "FolderGroup",
+    "FolderLabel",
+    "NoGroup",
+    "Params",
+    "RegexGroup",
+    "RunnerParams",
+    "ScoreParams",
+    "SplitParams",
+    "TrainParams",
+    "load_params",
+]

@@ -1,0 +1,218 @@
+"""The settings of a workspace (`params.yaml`) as frozen models: parsed once, at the edge, and handed on in parts."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# Names become folder names, Hive partition values and parts of DVC's dotted parameter paths (so: no dot).
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Keep = Literal["largest", "all", "centre", "most_confident"]
+
+
+class Frozen(BaseModel):
+    """Base of all settings: immutable, and a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class FolderLabel(Frozen):
+    """The label is given by a folder in the member's path: `real/a.jpg`, `test/Fake/b.jpg` (case is ignored)."""
+
+    rule: Literal["folder"] = "folder"
+    real: tuple[str, ...] = ("real",)
+    fake: tuple[str, ...] = ("fake",)
+
+
+class ConstantLabel(Frozen):
+    """Every image of the data set has the same label."""
+
+    rule: Literal["constant"]
+    value: Literal["real", "fake"]
+
+
+class CsvLabel(Frozen):
+    """The label stands in a column of a CSV file that is a member of the dump."""
+
+    rule: Literal["csv"]
+    file: str
+    member: str = "file"
+    column: str = "label"
+    real: tuple[str, ...] = ("real", "0")
+    fake: tuple[str, ...] = ("fake", "1")
+
+
+class NoGroup(Frozen):
+    """Images stand alone, but for near-duplicates, which are found in any case."""
+
+    rule: Literal["none"] = "none"
+
+
+class FolderGroup(Frozen):
+    """Images in one folder belong together (LFW: one folder a person)."""
+
+    rule: Literal["folder"]
+
+
+class RegexGroup(Frozen):
+    """The first capturing group of a regular expression, searched in the member's path, names the group."""
+
+    rule: Literal["regex"]
+    pattern: str
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_a_group(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        if groups < 1:
+            raise ValueError("needs one capturing group (...) that names the group")
+        return pattern
+
+
+class CsvGroup(Frozen):
+    """The group stands in a column of a CSV file that is a member of the dump."""
+
+    rule: Literal["csv"]
+    file: str
+    member: str = "file"
+    column: str = "group"
+
+
+LabelRule = Annotated[FolderLabel | ConstantLabel | CsvLabel, Field(discriminator="rule")]
+GroupRule = Annotated[NoGroup | FolderGroup | RegexGroup | CsvGroup, Field(discriminator="rule")]
+
+
+class ArchiveParams(Frozen):
+    """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL."""
+
+    name: Name
+    source: str = Field(min_length=1)
+    sha256: Sha256 | None = None
+
+
+class DatasetParams(ArchiveParams):
+    """A labelled dump.
+
+    `use`: `split` takes part in the split, `test` is only ever tested on, `given` brings its own
+    train/valid/test folders.
+    """
+
+    label: LabelRule = FolderLabel()
+    group: GroupRule = NoGroup()
+    use: Literal["split", "test", "given"] = "split"
+
+
+class CropParams(Frozen):
+    """How a face gets from a file into a crop; recorded with the model and checked at scoring."""
+
+    # Smallest face: from 1 up, pixels of the original; below 1, a fraction of its longer side.
+    min_face: float = Field(0.1, gt=0, le=10_000)
+    # Confidence that P-Net, R-Net and O-Net ask for.
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    keep: Keep = "largest"
+    size: int = Field(128, ge=32, le=1024)
+    # Added on each side of the square box, as a fraction of its side.
+    margin: float = Field(0.3, ge=0, le=2)
+    align: bool = False
+    border: Literal["reflect", "replicate", "black"] = "reflect"
+    max_pixels: int = Field(100_000_000, ge=1)
+    shard: int = Field(1000, ge=1, le=100_000)
+
+    @field_validator("thresholds")
+    @classmethod
+    def _are_probabilities(cls, thresholds: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not all(0 < value < 1 for value in thresholds):
+            raise ValueError("each threshold lies between 0 and 1")
+        return thresholds
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the part that decides a crop's pixels: what a scoring must share with the training."""
+        return self.model_dump(mode="json", exclude={"keep", "shard"})
+
+
+class SplitParams(Frozen):
+    """Shares of the groups that go to valid and test, and how alike two crops are that count as one photograph."""
+
+    seed: int = 1
+    valid: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+    # Largest Hamming distance of two 256-bit perceptual hashes.
+    near_duplicate_bits: int = Field(10, ge=0, le=31)
+
+    @model_validator(mode="after")
+    def _leaves_something_to_train_on(self) -> Self:
+        if self.valid + self.test >= 1:
+            raise ValueError(f"valid + test = {self.valid + self.test:g} leaves nothing to train on")
+        return self
+
+
+class TrainParams(Frozen):
+    """The recipe and, where not null, what overrides its own figures."""
+
+    recipe: str = "cnn3"
+    epochs: int | None = Field(None, ge=1)
+    batch_size: int | None = Field(None, ge=1)
+    learning_rate: float | None = Field(None, gt=0)
+    seed: int = 1
+
+
+class EvaluateParams(Frozen):
+    """Resamplings behind each 95 % confidence interval."""
+
+    bootstrap: int = Field(1000, ge=100, le=100_000)
+    seed: int = 1
+
+
+class ScoreParams(Frozen):
+    """The archives that the `score` stage scores, which of an image's faces, and the images in one part."""
+
+    archives: dict[Name, ArchiveParams] = {}
+    keep: Keep = "all"
+    shard: int = Field(1000, ge=1, le=100_000)
+
+    @field_validator("archives", mode="before")
+    @classmethod
+    def _know_their_names(cls, archives: object) -> object:
+        return _named(archives)
+
+
+class RunnerParams(Frozen):
+    """Where shards run: threads of this machine. `workers` 0 means one per core."""
+
+    kind: Literal["threads"] = "threads"
+    workers: int = Field(0, ge=0, le=1024)
+
+
+class Params(Frozen):
+    """All settings of a workspace; data sets and archives are mappings from their names."""
+
+    datasets: dict[Name, DatasetParams]
+    crop: CropParams = CropParams()
+    split: SplitParams = SplitParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    score: ScoreParams = ScoreParams()
+    runner: RunnerParams = RunnerParams()
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _know_their_names(cls, datasets: object) -> object:
+        if not datasets:
+            raise ValueError("names no data set; give at least one, as `name: {source: ...}`")
+        return _named(datasets)
+
+
+def _named(entries: object) -> object:
+    """Put each entry's key into it as its name (a mapping, so that DVC can depend on one entry alone)."""
+    if not isinstance(entries, dict):
+        raise ValueError("is a mapping from names to settings, as in `faces: {source: faces.zip}`")
+    return {
+        name: {**settings, "name": name} if isinstance(settings, dict) else settings
+        for name, settings in entries.items()
+    }
