@@ -16,7 +16,7 @@ TEMP_PREFIX = ".tmp-"
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary sibling of `path`; on success it is synced to disk and takes the name, on failure it is removed.
+    """Yield a temporary sibling of `path`; on success it is synced and takes the name, on failure it is removed.
 
     A reader, or a process killed at any moment, sees either the old file or the complete new one.
     """
@@ -25,7 +25,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield temp
         _sync(temp)
-        os.replace(temp, path)
+        temp.replace(path)
         _sync(path.parent)
     finally:
         temp.unlink(missing_ok=True)

@@ -1,0 +1,53 @@
+# Every target sets itself up: .venv is made when it is missing or older than the lock file.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+
+# Nothing phones home; DVC and the stages find the project's own commands first.
+export PATH := $(abspath $(BIN)):$(PATH)
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "fauxface needs Python 3.11, 3.12 or 3.13; choose one with: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV) (about 2 minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## Run the whole pipeline on the drawn sample; prints the path of the report
+	dvc repro
+	@echo
+	@echo "Report: $(CURDIR)/reports/index.html"
+
+test: $(STAMP) ## Run the tests (about 10 minutes on 2 cores)
+	python -m pytest -m "not slow"
+
+test-all: $(STAMP) ## Run all tests, the slow ones too
+	python -m pytest
+
+lint: $(STAMP) ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
+	$(PYTHON) -m venv $(VENV)/uv
+	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(VENV)/uv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
+
+clean: ## Remove the environment, caches and everything the pipeline made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf data/raw data/faces data/manifests data/model data/archives data/scores data/.state reports/* dvc.lock .dvc/cache .dvc/tmp

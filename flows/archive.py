@@ -1,0 +1,23 @@
+"""Stage `archive`: the fingerprint of an archive to score, so that DVC sees when it changed under its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.workspace import ARCHIVES, DOWNLOADS
+from tasks.params import FauxfaceError, load_params
+from tasks.params.files import write_json
+from tasks.sources import open_source
+
+
+@flow(name="archive", flow_run_name="archive-{name}")
+def archive(name: str, params_file: Path) -> None:
+    """Write data/archives/<name>.json: source and fingerprint of one of `score.archives`."""
+    archives = load_params(params_file).score.archives
+    if name not in archives:
+        raise FauxfaceError(f"{params_file}: score.archives has no {name!r}; it names {', '.join(archives) or 'none'}.")
+    settings = archives[name]
+    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS)
+    write_json(ARCHIVES / f"{name}.json", {"source": settings.source, "fingerprint": source.fingerprint()})

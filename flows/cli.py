@@ -1,0 +1,131 @@
+"""The command line `fauxface`: one command per stage, each a Prefect flow; errors in words, never a traceback."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.server import ensure_server
+from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
+from tasks.params import FauxfaceError
+
+app = typer.Typer(
+    help="Tell camera photographs of faces from generated or manipulated ones. Run in a workspace: a folder with "
+    "params.yaml and dvc.yaml. `dvc repro` runs the stages below in their order.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
+EXIT_GRACE = 4.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Argument(help="Folder for faces.tar, other.zip and dump.zip.")] = SAMPLE,
+    seed: Annotated[int, typer.Option(help="Another seed draws other faces.")] = 7,
+) -> None:
+    """Draw the built-in sample: faces that look alike in both classes, but for a generator's trace."""
+    members = _run("sample", out=out, seed=seed)
+    for name, count in members.items():
+        typer.echo(f"{out / name}: {count} members")
+
+
+@app.command()
+def crop(dataset: Annotated[str, typer.Argument(help="A name under `datasets`.")], params: ParamsFile = PARAMS) -> None:
+    """Detect and crop the faces of one data set into data/faces/<dataset>/."""
+    metrics = _run("crop", dataset=dataset, params_file=params)
+    _say_counts(dataset, metrics)
+
+
+@app.command()
+def archive(name: Annotated[str, typer.Argument(help="A name under `score.archives`.")], params: ParamsFile = PARAMS) -> None:
+    """Note an archive's fingerprint, so that DVC sees when it changes."""
+    _run("archive", name=name, params_file=params)
+
+
+@app.command()
+def split(params: ParamsFile = PARAMS) -> None:
+    """Split the faces of all data sets into train, valid and test, without a leak."""
+    metrics = _run("split", params_file=params)
+    typer.echo(", ".join(f"{side}: {count} faces" for side, count in metrics["faces"].items()))
+
+
+@app.command()
+def train(params: ParamsFile = PARAMS) -> None:
+    """Train the recipe's network on the training split into data/model/."""
+    report = _run("train", params_file=params)
+    typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid']['auc']:.3f}")
+
+
+@app.command()
+def evaluate(params: ParamsFile = PARAMS) -> None:
+    """Measure the model on the test split and on the test-only data sets."""
+    _run("evaluate", params_file=params)
+
+
+@app.command()
+def score(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
+    ] = None,
+    model: Annotated[Path, typer.Option(help="Folder of the model.")] = MODEL,
+    out: Annotated[Path, typer.Option(help="Folder of the Parquet data set of scores.")] = SCORES,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Score archives: one row per face with its probability of being fake, one per image without a face."""
+    summary = _run("score", params_file=params, model=model, out=out, sources=sources or [])
+    for name, metrics in summary["archives"].items():
+        _say_counts(name, metrics)
+        typer.echo(f"  {metrics['fake_images']} images with a fake face (model {summary['model_id']})")
+        typer.echo(f"  scores: {metrics['scores']}")
+
+
+@app.command()
+def report(params: ParamsFile = PARAMS) -> None:
+    """Write reports/index.html: one page of what every stage did."""
+    typer.echo(_run("report", params_file=params))
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, or 1 after an error that names its remedy, or 130 after Ctrl-C."""
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except FauxfaceError as error:
+        sys.exit(f"fauxface: {error}")
+
+
+def _run(stage: str, **arguments: Any) -> Any:
+    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
+    ensure_server()
+    flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
+    return flow(**arguments)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """End within seconds whatever runs: work in threads cannot be stopped, but a half-written file is never seen."""
+    print("\nStopping. Finished shards are kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
+    timer.daemon = True
+    timer.start()
+    raise SystemExit(128 + number)
+
+
+def _say_counts(name: str, metrics: dict[str, Any]) -> None:
+    statuses = ", ".join(f"{count} {status}" for status, count in metrics["status"].items())
+    rate = f"{metrics['images_per_second']:.0f} images/s"
+    typer.echo(f"{name}: {metrics['inputs']} inputs = {statuses}; {metrics['faces']} faces; {rate}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Stage `crop`: the faces of one data set, as Parquet shards."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.runners import SHARDS_IN_FLIGHT, progress_bar, run_shards, shard_task, threads_of
+from flows.workspace import CROP_STATE, DOWNLOADS, FACES, REPORTS
+from tasks.cropping.assemble import assemble, crop_key, open_state
+from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
+from tasks.manifests.labelling import Labeller
+from tasks.params import DatasetParams, FauxfaceError, Params, load_params
+from tasks.params.files import remove_temp_files, write_json
+from tasks.sources import Source, open_source
+
+
+@flow(name="crop", flow_run_name="crop-{dataset}", task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_IN_FLIGHT))
+def crop(dataset: str, params_file: Path) -> dict[str, Any]:
+    """Crop a data set into data/faces/<dataset>/ and count its inputs in reports/crop/<dataset>.json."""
+    params = load_params(params_file)
+    settings = _dataset(params, dataset, params_file)
+    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS)
+    job = _job(settings, params, source)
+    counts, started = ShardCounts(), time.monotonic()
+    work = shard_task(crop_shard, "crop-shard")
+    with progress_bar(f"crop {dataset}", source.count()) as bar:
+        shards = run_shards(work, job, source.shards(params.crop.shard), finished_shard, counts, bar)
+    if counts.inputs == 0:
+        raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
+    rows = assemble(job.folder, shards, FACES / dataset)
+    metrics = _metrics(settings, counts, rows, time.monotonic() - started)
+    write_json(REPORTS / "crop" / f"{dataset}.json", metrics)
+    return metrics
+
+
+def _dataset(params: Params, name: str, params_file: Path) -> DatasetParams:
+    if name not in params.datasets:
+        raise FauxfaceError(f"{params_file}: has no data set {name!r}; it names {', '.join(params.datasets)}.")
+    return params.datasets[name]
+
+
+def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
+    key = crop_key(settings, params.crop, source.fingerprint())
+    folder = open_state(CROP_STATE, settings.name, key)
+    remove_temp_files(folder)
+    return CropJob(settings.name, folder, key, Labeller(settings, source), params.crop, threads_of(params.runner))
+
+
+def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: float) -> dict[str, Any]:
+    if rows != counts.inputs or rows != sum(counts.status.values()):
+        raise RuntimeError(f"{settings.name}: {counts.inputs} inputs, {rows} rows: the count does not close")
+    return {
+        "dataset": settings.name,
+        "use": settings.use,
+        "inputs": counts.inputs,
+        "faces": counts.faces,
+        "status": dict(sorted(counts.status.items())),
+        "labels": dict(sorted(counts.labels.items())),
+        "seconds": round(seconds, 2),
+        "images_per_second": round(counts.inputs / seconds, 1),
+    }

@@ -1,0 +1,1 @@
+"""Stage `split`: train, valid and test manifests over the faces of all data sets."""
