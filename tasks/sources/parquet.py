@@ -1,0 +1,173 @@
+"""Parquet with image bytes: one file, or a folder of files (a data set)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tasks.sources.folder import Entry, listing_hash
+from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, archive_damaged, failed, printable, too_large
+from tasks.sources.place import Place
+from tasks.sources.source import IndexedSource, Source
+from tasks.sources.status import Status
+
+IMAGE_COLUMNS = ("image", "bytes", "content")
+SUFFIXES = (".parquet", ".pq")
+# Rows decoded at a time: what is held beside the caller's.
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One row group: the source's rows from `start` on are the file's rows from `first` on."""
+
+    start: int
+    file: int
+    number: int
+    first: int
+    rows: int
+
+
+class ParquetSource(IndexedSource):
+    """Rows whose image column (`image`, `bytes` or `content`) is binary, or `struct<bytes, path>` (Hugging Face).
+
+    A member's path is the struct's where that is given once only, else `<file>#<row>`. No path is ever opened, so
+    any is accepted.
+    """
+
+    kind = "parquet"
+
+    def __init__(self, place: Place, reopen: Callable[[], Source], entries: list[Entry]) -> None:
+        """Read the footers; `entries` are the files of the folder `place`, or none when it is a file itself."""
+        super().__init__(place, reopen)
+        self._entries = entries
+        self._names = [entry.path for entry in entries] or [place.name]
+        self._files = [_below(place, entry.path) for entry in entries] or [place]
+        self._groups: list[Group] = []
+        self._damaged: list[Member] = []
+        paths = Counter[str]()
+        for number in range(len(self._files)):
+            self._index(number, paths)
+        self._repeated = frozenset(path for path, times in paths.items() if times > 1)
+        if not self.count():
+            raise self._empty()
+
+    def fingerprint(self) -> str:
+        """Return that of the file, or of the folder's listing."""
+        return listing_hash(self._entries) if self._entries else super().fingerprint()
+
+    def count(self) -> int:
+        """Return the number of rows, and one more for each file that is no Parquet."""
+        return self._rows + len(self._damaged)
+
+    def rows(self, start: int, stop: int) -> Iterator[Member]:
+        """Read these rows; those of a damaged row group come without bytes."""
+        at = max(0, bisect_right(self._groups, start, key=lambda group: group.start) - 1)
+        for group in self._groups[at:]:
+            if group.start >= stop:
+                break
+            yield from self._group_rows(group, max(0, start - group.start), min(group.rows, stop - group.start))
+        yield from self._damaged[max(0, start - self._rows) : max(0, stop - self._rows)]
+
+    def find(self, path: str) -> int | None:
+        """Return the row of a path; reads through the source."""
+        return next((row for row, member in enumerate(self.members()) if member.path == path), None)
+
+    @property
+    def _rows(self) -> int:
+        return self._groups[-1].start + self._groups[-1].rows if self._groups else 0
+
+    def _index(self, number: int, paths: Counter[str]) -> None:
+        try:
+            with _opened(self._files[number]) as file:
+                column = _image_column(file.schema_arrow, self._files[number].url)
+                self._add_groups(number, file.metadata)
+                paths.update(_stored_paths(file, column))
+        except (pa.ArrowException, OSError) as error:
+            self._damaged.append(archive_damaged(self._names[number], f"no Parquet ({error})"))
+
+    def _add_groups(self, number: int, metadata: Any) -> None:
+        first = 0
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group).num_rows
+            if rows:
+                self._groups.append(Group(self._rows, number, group, first, rows))
+            first += rows
+
+    def _group_rows(self, group: Group, start: int, stop: int) -> Iterator[Member]:
+        done = start
+        try:
+            for row, value in self._values(group, start, stop):
+                yield self._member(group, row, value)
+                done = row + 1
+        except (pa.ArrowException, OSError) as error:
+            for row in range(done, stop):
+                yield failed(self._row_name(group, row), Status.ARCHIVE_DAMAGED, f"this row group is damaged ({error})")
+
+    def _values(self, group: Group, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+        at = 0
+        with _opened(self._files[group.file]) as file:
+            column = _image_column(file.schema_arrow, self._files[group.file].url)
+            for batch in file.iter_batches(_BATCH, row_groups=[group.number], columns=[column]):
+                for row in range(max(start - at, 0), min(stop - at, len(batch))):
+                    yield at + row, batch.column(0)[row].as_py()
+                at += len(batch)
+                if at >= stop:
+                    return
+
+    def _member(self, group: Group, row: int, value: Any) -> Member:
+        data, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
+        name = path if path and path not in self._repeated else self._row_name(group, row)
+        if data is None:
+            return failed(name, Status.UNREADABLE, "the row stores no bytes; embed the images when writing the file")
+        if len(data) > MAX_MEMBER_BYTES:
+            return too_large(name, len(data))
+        return Member(printable(name), data)
+
+    def _row_name(self, group: Group, row: int) -> str:
+        return f"{self._names[group.file]}#{group.first + row}"
+
+
+def _below(folder: Place, name: str) -> Place:
+    return Place(f"{folder.url.rstrip('/')}/{name}", folder.fs, f"{folder.path.rstrip('/')}/{name}")
+
+
+@contextmanager
+def _opened(place: Place) -> Iterator[Any]:
+    handle = place.open()
+    try:
+        # Arrow wraps the handle: it is not buffered ahead, so one column of one row group is all that is read.
+        with pq.ParquetFile(pa.PythonFile(handle, mode="r"), pre_buffer=False) as file:
+            yield file
+    finally:
+        handle.close()
+
+
+def _image_column(schema: Any, url: str) -> str:
+    for name in IMAGE_COLUMNS:
+        if name in schema.names and _holds_bytes(schema.field(name).type):
+            return name
+    raise SourceError(
+        f"{url}: no column with image bytes ({', '.join(IMAGE_COLUMNS)}; binary or struct<bytes, path>) "
+        f"among {', '.join(schema.names)}; rename the column that holds them"
+    )
+
+
+def _holds_bytes(kind: Any) -> bool:
+    if pa.types.is_struct(kind):
+        return "bytes" in [field.name for field in kind] and _holds_bytes(kind.field("bytes").type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _stored_paths(file: Any, column: str) -> Iterator[str]:
+    kind = file.schema_arrow.field(column).type
+    if pa.types.is_struct(kind) and "path" in [field.name for field in kind]:
+        for batch in file.iter_batches(columns=[f"{column}.path"]):
+            yield from (path for path in batch.column(0).field("path").to_pylist() if path)
