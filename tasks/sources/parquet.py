@@ -144,7 +144,7 @@ def _opened(place: Place) -> Iterator[Any]:
     handle = place.open()
     try:
         # Arrow wraps the handle: it is not buffered ahead, so one column of one row group is all that is read.
-        with pq.ParquetFile(pa.PythonFile(handle, mode="r"), pre_buffer=False) as file:
+        with pq.ParquetFile(pa.PythonFile(handle, mode="r"), pre_buffer=False, page_checksum_verification=True) as file:
             yield file
     finally:
         handle.close()

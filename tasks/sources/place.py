@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
+import os
 import weakref
 from contextlib import closing
 from dataclasses import dataclass
@@ -54,9 +56,12 @@ class Place:
 
     @property
     def is_folder(self) -> bool:
-        """Whether this is a folder."""
-        # Locally a link to a folder is the folder that the user named; fsspec would say "link".
-        return Path(self.path).is_dir() if self.local else bool(self.info["type"] == "directory")
+        """Whether this is a folder; raises SourceError when there is nothing, or neither a file nor a folder."""
+        kind = self.info["type"]
+        # Opening a pipe would wait for a writer. (fsspec calls a local link to a folder "link", or "other".)
+        if self.local and not (Path(self.path).is_file() or Path(self.path).is_dir()):
+            raise SourceError(f"{self.url}: is neither a file nor a folder")
+        return Path(self.path).is_dir() if self.local else bool(kind == "directory")
 
     def open(self) -> Handle:
         """Open the file for reading at random; every handle has its own position."""
@@ -110,8 +115,14 @@ class Handle:
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to a byte; a remote file without random access is a SourceError that says what to do."""
-        return int(self._guard(lambda: self._file.seek(offset, whence)))
+        """Move to a byte; OSError before the start, SourceError when a remote file has no random access."""
+        if whence == os.SEEK_END:
+            offset += self._guard(lambda: self._file.seek(0, os.SEEK_END))
+        elif whence == os.SEEK_CUR:
+            offset += self.tell()
+        if offset < 0:
+            raise OSError(errno.EINVAL, "seek before the start")
+        return int(self._guard(lambda: self._file.seek(offset)))
 
     def tell(self) -> int:
         """Return the position in bytes."""
@@ -120,6 +131,11 @@ class Handle:
     def seekable(self) -> bool:
         """Return True: `seek` either works or explains itself."""
         return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is closed."""
+        return not self.close.alive
 
     def _read_once(self, size: int) -> bytes:
         return bytes(self._guard(lambda: self._file.read(size)))
