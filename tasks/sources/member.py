@@ -86,7 +86,7 @@ def path_fault(path: str) -> str | None:
     """Return why `path` would leave the folder it is unpacked into, or None. Windows separators count too."""
     parts = re.split(r"[/\\]", path)
     if parts[0] == "":
-        return "an absolute path"
+        return "an absolute path" if path else "an empty path"
     if _DRIVE.match(path):
         return "a path on a drive"
     return "a path that climbs out with `..`" if ".." in parts else None

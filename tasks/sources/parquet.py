@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.sources.folder import Entry, listing_hash
-from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, archive_damaged, failed, printable, too_large
+from tasks.sources.member import (
+    MAX_MEMBER_BYTES,
+    PIECE,
+    Member,
+    SourceError,
+    archive_damaged,
+    failed,
+    printable,
+    too_large,
+)
 from tasks.sources.place import Place
 from tasks.sources.source import IndexedSource, Source
 from tasks.sources.status import Status
 
 IMAGE_COLUMNS = ("image", "bytes", "content")
 SUFFIXES = (".parquet", ".pq")
+# What Arrow raises on damaged content (SourceError means the file itself).
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 # Rows decoded at a time: what is held beside the caller's.
 _BATCH = 16
 
@@ -85,31 +97,32 @@ class ParquetSource(IndexedSource):
         return self._groups[-1].start + self._groups[-1].rows if self._groups else 0
 
     def _index(self, number: int, paths: Counter[str]) -> None:
+        place = self._files[number]
         try:
-            with _opened(self._files[number]) as file:
-                column = _image_column(file.schema_arrow, self._files[number].url)
-                self._add_groups(number, file.metadata)
+            with _opened(place) as file:
+                column = _image_column(file.schema_arrow, place.url)
+                self._add_groups(number, _row_counts(file.metadata, place))
                 paths.update(_stored_paths(file, column))
-        except (pa.ArrowException, OSError) as error:
+        except _DAMAGE as error:
             self._damaged.append(archive_damaged(self._names[number], f"no Parquet ({error})"))
 
-    def _add_groups(self, number: int, metadata: Any) -> None:
+    def _add_groups(self, number: int, counts: list[int]) -> None:
         first = 0
-        for group in range(metadata.num_row_groups):
-            rows = metadata.row_group(group).num_rows
+        for group, rows in enumerate(counts):
             if rows:
                 self._groups.append(Group(self._rows, number, group, first, rows))
             first += rows
 
     def _group_rows(self, group: Group, start: int, stop: int) -> Iterator[Member]:
-        done = start
+        done, reason = start, "it ends early"
         try:
             for row, value in self._values(group, start, stop):
                 yield self._member(group, row, value)
                 done = row + 1
-        except (pa.ArrowException, OSError) as error:
-            for row in range(done, stop):
-                yield failed(self._row_name(group, row), Status.ARCHIVE_DAMAGED, f"this row group is damaged ({error})")
+        except _DAMAGE as error:
+            reason = str(error)
+        for row in range(done, stop):
+            yield failed(self._row_name(group, row), Status.ARCHIVE_DAMAGED, f"this row group is damaged ({reason})")
 
     def _values(self, group: Group, start: int, stop: int) -> Iterator[tuple[int, Any]]:
         at = 0
@@ -124,7 +137,8 @@ class ParquetSource(IndexedSource):
 
     def _member(self, group: Group, row: int, value: Any) -> Member:
         data, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
-        name = path if path and path not in self._repeated else self._row_name(group, row)
+        given = isinstance(path, str) and bool(path) and path not in self._repeated
+        name = str(path) if given else self._row_name(group, row)
         if data is None:
             return failed(name, Status.UNREADABLE, "the row stores no bytes; embed the images when writing the file")
         if len(data) > MAX_MEMBER_BYTES:
@@ -143,8 +157,9 @@ def _below(folder: Place, name: str) -> Place:
 def _opened(place: Place) -> Iterator[Any]:
     handle = place.open()
     try:
-        # Arrow wraps the handle: it is not buffered ahead, so one column of one row group is all that is read.
-        with pq.ParquetFile(pa.PythonFile(handle, mode="r"), pre_buffer=False, page_checksum_verification=True) as file:
+        # A row group may be larger than the memory: read by pieces, and only the column that is asked for.
+        stream = pa.PythonFile(handle, mode="r")
+        with pq.ParquetFile(stream, pre_buffer=False, buffer_size=PIECE, page_checksum_verification=True) as file:
             yield file
     finally:
         handle.close()
@@ -166,8 +181,22 @@ def _holds_bytes(kind: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
+def _row_counts(metadata: Any, place: Place) -> list[int]:
+    """Return the rows of each row group; raises OSError when there cannot be so many in a file of this size."""
+    counts = [int(metadata.row_group(group).num_rows) for group in range(metadata.num_row_groups)]
+    with closing(place.open()) as handle:
+        bits = 8 * handle.seek(0, os.SEEK_END)
+    if any(count < 0 for count in counts) or sum(counts) > bits:
+        raise OSError(f"its footer promises {sum(counts)} rows")
+    return counts
+
+
 def _stored_paths(file: Any, column: str) -> Iterator[str]:
     kind = file.schema_arrow.field(column).type
-    if pa.types.is_struct(kind) and "path" in [field.name for field in kind]:
+    names = [field.name for field in kind] if pa.types.is_struct(kind) else []
+    if "path" not in names or not pa.types.is_string(kind.field("path").type):
+        return
+    # Where a row group is damaged, its rows will say so; that its paths are not known harms nobody.
+    with suppress(*_DAMAGE):
         for batch in file.iter_batches(columns=[f"{column}.path"]):
-            yield from (path for path in batch.column(0).field("path").to_pylist() if path)
+            yield from filter(None, batch.column(0).field("path").to_pylist())

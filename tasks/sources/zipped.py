@@ -71,10 +71,10 @@ class ZipSource(IndexedSource):
     def _open_zip(self) -> zipfile.ZipFile:
         try:
             archive = zipfile.ZipFile(self._handle)
-            self._infos = [info for info in archive.infolist() if not info.is_dir()]
+            self._infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
         except (*_DAMAGE, NotImplementedError) as error:
             self._damage = f"the central directory cannot be read ({error})"
-            self._infos = [info for info in scan_local_headers(self._handle) if not info.is_dir()]
+            self._infos = [info for info in scan_local_headers(self._handle) if not info.filename.endswith("/")]
             archive = zipfile.ZipFile(WithTail(self._handle, EMPTY_DIRECTORY))
         return archive
 
