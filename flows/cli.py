@@ -46,7 +46,9 @@ def crop(dataset: Annotated[str, typer.Argument(help="A name under `datasets`.")
 
 
 @app.command()
-def archive(name: Annotated[str, typer.Argument(help="A name under `score.archives`.")], params: ParamsFile = PARAMS) -> None:
+def archive(
+    name: Annotated[str, typer.Argument(help="A name under `score.archives`.")], params: ParamsFile = PARAMS
+) -> None:
     """Note an archive's fingerprint, so that DVC sees when it changes."""
     _run("archive", name=name, params_file=params)
 
@@ -62,7 +64,7 @@ def split(params: ParamsFile = PARAMS) -> None:
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
-    typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid']['auc']:.3f}")
+    typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
 @app.command()

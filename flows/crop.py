@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runners import SHARDS_IN_FLIGHT, progress_bar, run_shards, shard_task, threads_of
+from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
 from flows.workspace import CROP_STATE, DOWNLOADS, FACES, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
@@ -19,7 +18,7 @@ from tasks.params.files import remove_temp_files, write_json
 from tasks.sources import Source, open_source
 
 
-@flow(name="crop", flow_run_name="crop-{dataset}", task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_IN_FLIGHT))
+@flow(name="crop", flow_run_name="crop-{dataset}", task_runner=shard_runner())
 def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     """Crop a data set into data/faces/<dataset>/ and count its inputs in reports/crop/<dataset>.json."""
     params = load_params(params_file)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
 
 import aiohttp
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 from prefect.utilities.annotations import quote
 from tqdm import tqdm
@@ -31,6 +31,8 @@ class Addable(Protocol):
         """Add another shard's counts to these."""
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Job = TypeVar("Job")
 Counts = TypeVar("Counts", bound=Addable)
 
@@ -44,10 +46,20 @@ def threads_of(runner: RunnerParams) -> int:
     return runner.workers or len(os.sched_getaffinity(0))
 
 
+def shard_runner() -> TaskRunner[PrefectFuture[Any]]:
+    """Return Prefect's runner for shards: threads, which share one copy of each network."""
+    return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=SHARDS_IN_FLIGHT))
+
+
+def as_task(work: Callable[P, R], name: str) -> Task[P, R]:
+    """Wrap the one function of a stage: run once, its result neither cached nor stored, for DVC decides on that."""
+    wrap = task(name=name, cache_policy=NO_CACHE, persist_result=False)
+    return wrap(work)
+
+
 def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Job, Shard], Counts]:
     """Wrap the function that does one shard: retried when the world was flaky, never when a retry cannot help."""
-    return task(
-        work,
+    wrap = task(
         name=name,
         cache_policy=NO_CACHE,
         persist_result=False,
@@ -56,13 +68,14 @@ def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Job, Sh
         retry_jitter_factor=0.5,
         retry_condition_fn=is_transient,
     )
+    return wrap(work)
 
 
-def is_transient(task_: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Tell whether a failed shard is worth another try: the network or a remote storage let it down."""
     try:
         state.result()
-    except (ConnectionError, TimeoutError, asyncio.TimeoutError, aiohttp.ClientError):
+    except (ConnectionError, TimeoutError, aiohttp.ClientError):
         return True
     except Exception:  # noqa: BLE001 - whatever else it was, the same try would fail again
         return False
@@ -77,17 +90,19 @@ def run_shards(
     total: Counts,
     progress: tqdm[Any],
 ) -> int:
-    """Run `work` on every shard that is not finished yet, adding all counts to `total`; returns the number of shards."""
+    """Run `work` on every shard that is not finished yet, add all counts to `total`; returns the number of shards."""
     waiting: deque[PrefectFuture[Counts]] = deque()
     number = 0
-    for number, shard in enumerate(shards, start=1):
+    for shard in shards:
+        number += 1
         done = finished(job, shard.index)
         if done is not None:
             _add(total, done, progress)
             continue
         if len(waiting) == SHARDS_IN_FLIGHT:
             _add(total, waiting.popleft().result(), progress)
-        waiting.append(work.submit(quote(job), quote(shard)))
+        # Quoted: Prefect would search every image of a shard for results of other tasks.
+        waiting.append(cast("Any", work).submit(quote(job), quote(shard)))
     for future in waiting:
         _add(total, future.result(), progress)
     return number
@@ -99,6 +114,6 @@ def _add(total: Counts, counts: Counts, progress: tqdm[Any]) -> None:
 
 
 def progress_bar(what: str, total: int | None) -> tqdm[Any]:
-    """Return a progress bar over images on standard error; where that is no terminal, a line about every ten seconds."""
+    """Return a progress bar over images on standard error; a line every ten seconds where that is no terminal."""
     interval = 0.5 if sys.stderr.isatty() else 10.0
     return tqdm(total=total, desc=what, unit=" images", file=sys.stderr, mininterval=interval, dynamic_ncols=True)

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.runners import SHARDS_IN_FLIGHT, progress_bar, run_shards, shard_task, threads_of
+from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
 from flows.workspace import DOWNLOADS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import remove_temp_files, write_json
@@ -20,7 +19,7 @@ from tasks.scoring.shard import ScoreCounts, ScoreJob, finished_shard, remove_ot
 from tasks.sources import open_source
 
 
-@flow(name="score", task_runner=ThreadPoolTaskRunner(max_workers=SHARDS_IN_FLIGHT))
+@flow(name="score", task_runner=shard_runner())
 def score(params_file: Path, model: Path, out: Path, sources: Sequence[str] = ()) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
@@ -33,8 +32,8 @@ def score(params_file: Path, model: Path, out: Path, sources: Sequence[str] = ()
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
     classifier = Classifier.load(model, threads_of(params.runner))
     summary = {
-        "model_id": classifier.model_id,
-        "threshold": classifier.threshold,
+        "model_id": classifier.card.model_id,
+        "threshold": classifier.card.threshold,
         "archives": {archive.name: _score_archive(archive, params, classifier, out) for archive in archives},
     }
     if not sources:
@@ -53,11 +52,13 @@ def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifie
     started = time.monotonic()
     source = open_source(archive.source, sha256=archive.sha256, cache=DOWNLOADS)
     fingerprint = source.fingerprint()
-    folder = out / f"model={classifier.model_id}" / f"archive={archive.name}-{fingerprint[:12]}"
+    folder = out / f"model={classifier.card.model_id}" / f"archive={archive.name}-{fingerprint[:12]}"
     folder.mkdir(parents=True, exist_ok=True)
     remove_temp_files(folder)
-    key = score_key(fingerprint, classifier.model_id, params.score)
-    job = ScoreJob(archive.name, folder, key, classifier, classifier.crop, params.score.keep, threads_of(params.runner))
+    key = score_key(fingerprint, classifier.card.model_id, params.score)
+    job = ScoreJob(
+        archive.name, folder, key, classifier, classifier.card.crop, params.score.keep, threads_of(params.runner)
+    )
     counts = ScoreCounts()
     with progress_bar(f"score {archive.name}", source.count()) as bar:
         shards = run_shards(
@@ -69,7 +70,9 @@ def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifie
 
 def _metrics(archive: ArchiveParams, folder: Path, counts: ScoreCounts, seconds: float) -> dict[str, Any]:
     if counts.inputs != sum(counts.status.values()):
-        raise RuntimeError(f"{archive.source}: {counts.inputs} inputs, statuses {counts.status}: the count does not close")
+        raise RuntimeError(
+            f"{archive.source}: {counts.inputs} inputs, statuses {counts.status}: the count does not close"
+        )
     return {
         "scores": folder.as_posix(),
         "inputs": counts.inputs,

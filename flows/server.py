@@ -1,8 +1,8 @@
 """One Prefect server for a whole `dvc repro`, gone when it ends.
 
 Prefect without a server starts a temporary one in every process, 9 to 16 s each. Here the first stage starts one on
-loopback for the process that owns the run (the `dvc` above the stage, else the command itself); later stages of the same
-owner find it by a small file, and a watcher ends it when the owner is gone, however that ended.
+loopback for the process that owns the run (the `dvc` above the stage, else the command itself); later stages of the
+same owner find it by a small file, and a watcher ends it when the owner is gone, however that ended.
 Where PREFECT_API_URL or a Prefect profile names a server, that one is used and nothing is started.
 """
 
@@ -59,12 +59,13 @@ def owner_process() -> psutil.Process:
 
 
 def _set_quiet_defaults() -> None:
-    """Switch off what phones home, and Prefect's line per task; a user's own settings win."""
+    """Switch off what phones home and Prefect's own lines on the terminal; a user's settings win."""
     for name, value in {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
         "NO_ALBUMENTATIONS_UPDATE": "1",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
+        # On the terminal our own commands speak; the server keeps every line for its UI.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_CLI_PROMPT": "false",
     }.items():
         os.environ.setdefault(name, value)
@@ -127,7 +128,18 @@ def _start(owner: psutil.Process, note: Path) -> str:
 
 def watch(owner_pid: int, port: int, note: Path) -> None:
     """Run the server on loopback until the owner is gone, then end it and remove the note."""
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-services"]
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-services",
+    ]
     environment = {**os.environ, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_SERVER_LEVEL": "ERROR"}
     server = subprocess.Popen(command, env=environment)
     try:

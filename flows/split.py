@@ -1,1 +1,24 @@
 """Stage `split`: train, valid and test manifests over the faces of all data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.runners import as_task
+from flows.workspace import FACES, MANIFESTS, REPORTS
+from tasks.manifests.stage import split_faces
+from tasks.params import load_params
+from tasks.params.files import write_json
+
+
+@flow(name="split")
+def split(params_file: Path) -> dict[str, Any]:
+    """Write data/manifests/{train,valid,test}.parquet, check them for leaks, and report in reports/split.json."""
+    params = load_params(params_file)
+    make = as_task(split_faces, "split-faces")
+    report = make(FACES, MANIFESTS, list(params.datasets.values()), params.split)
+    write_json(REPORTS / "split.json", report)
+    return report

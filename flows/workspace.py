@@ -1,10 +1,11 @@
-"""Where things lie in a workspace: any folder with a params.yaml and a dvc.yaml, which is also the working directory."""
+"""Where things lie in a workspace, which is the working directory: a folder with a params.yaml and a dvc.yaml."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+DATA = Path("data")
 FACES = Path("data/faces")
 MANIFESTS = Path("data/manifests")
 MODEL = Path("data/model")

@@ -38,7 +38,7 @@ def open_state(root: Path, dataset: str, key: str) -> Path:
 
 
 def assemble(state: Path, shards: int, final: Path) -> int:
-    """Join the image rows of all shards into images.parquet and let the folder take its final name; returns the rows."""
+    """Join all shards' image rows into images.parquet, let the folder take its final name; returns the rows."""
     parts = [images_part(state, index) for index in range(shards)]
     joined = pa.concat_tables([pq.read_table(part).replace_schema_metadata(None) for part in parts])
     write_table(state / "images.parquet", joined)

@@ -8,6 +8,7 @@ from tasks.imaging.encode import encode_png
 from tasks.manifests.labelling import Labels
 from tasks.manifests.parts import Row
 
+
 def image_row(result: ImageResult, dataset: str, index: int, labels: Labels) -> Row:
     """Return the row of IMAGES for one input; where a face has no label, `error` says why."""
     return {
@@ -27,7 +28,13 @@ def face_rows(result: ImageResult, dataset: str, labels: Labels) -> list[Row]:
     """Return the rows of FACES for the faces kept of one input, crops as PNG bytes."""
     shared = {**_file_facts(result), **_label_columns(labels)}
     return [
-        {"image_id": result.image_id, "dataset": dataset, "member": result.member, **shared, **_face_columns(result, face)}
+        {
+            "image_id": result.image_id,
+            "dataset": dataset,
+            "member": result.member,
+            **shared,
+            **_face_columns(result, face),
+        }
         for face in result.faces
     ]
 

@@ -82,7 +82,11 @@ def images_part(folder: Path, index: int) -> Path:
 
 def _metadata_or(result: ImageResult, job: CropJob) -> ImageResult:
     """Mark the CSV file that a label or group rule reads: it is no image, and no fault."""
-    return dataclasses.replace(result, status=Status.METADATA, error="") if job.labeller.is_metadata(result.member) else result
+    return (
+        dataclasses.replace(result, status=Status.METADATA, error="")
+        if job.labeller.is_metadata(result.member)
+        else result
+    )
 
 
 def _counts(images: Sequence[Row], faces: int) -> ShardCounts:

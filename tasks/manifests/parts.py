@@ -1,4 +1,4 @@
-"""Parquet parts that vouch for themselves: a key in the footer says what they were made of, a row count that they are whole."""
+"""Parquet parts that vouch for themselves: a key in the footer says what they were made of."""
 
 from __future__ import annotations
 
@@ -39,5 +39,7 @@ def part_notes(path: Path) -> dict[str, str] | None:
         footer = pq.read_metadata(path)
     except (OSError, pa.ArrowException):
         return None
-    notes = {name.decode(): value.decode() for name, value in (footer.metadata or {}).items() if name != b"ARROW:schema"}
+    notes = {
+        name.decode(): value.decode() for name, value in (footer.metadata or {}).items() if name != b"ARROW:schema"
+    }
     return {**notes, "rows": str(footer.num_rows)}

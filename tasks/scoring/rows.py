@@ -13,7 +13,17 @@ from tasks.manifests.parts import Row
 from tasks.scoring.classifier import Classifier
 
 _NO_FACE = dict.fromkeys(
-    ["face_index", "box_x", "box_y", "box_width", "box_height", "detection_confidence", "landmarks", "p_fake", "is_fake"]
+    [
+        "face_index",
+        "box_x",
+        "box_y",
+        "box_width",
+        "box_height",
+        "detection_confidence",
+        "landmarks",
+        "p_fake",
+        "is_fake",
+    ]
 )
 
 
@@ -36,11 +46,11 @@ def _rows_of(
         "width": result.width,
         "height": result.height,
         "n_faces": result.n_faces,
-        "model_id": classifier.model_id,
+        "model_id": classifier.card.model_id,
     }
     if not result.faces:
         return [{**image, **_NO_FACE}]
-    return [{**image, **_face(face, float(next(p_fake)), classifier.threshold)} for face in result.faces]
+    return [{**image, **_face(face, float(next(p_fake)), classifier.card.threshold)} for face in result.faces]
 
 
 def _face(face: Face, p_fake: float, threshold: float) -> Row:

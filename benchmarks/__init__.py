@@ -1,0 +1,1 @@
+"""Measurements that anyone can run: ratios, both sides timed in one run."""

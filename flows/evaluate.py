@@ -1,0 +1,39 @@
+"""Stage `evaluate`: the model on the test split and on the test-only data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.runners import as_task, threads_of
+from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
+from tasks.evaluation.evaluate import Evaluation
+from tasks.evaluation.evaluate import evaluate as measure
+from tasks.evaluation.frames import feature_rows, scored_rows
+from tasks.params import load_params
+from tasks.params.files import atomic_write, write_json
+from tasks.scoring.classifier import Classifier
+
+
+@flow(name="evaluate")
+def evaluate(params_file: Path) -> dict[str, Any]:
+    """Write reports/evaluate.json and the points of the plots in reports/evaluate/*.csv."""
+    params = load_params(params_file)
+    workers = threads_of(params.runner)
+    classifier = Classifier.load(MODEL, workers)
+    scored = as_task(scored_rows, "score-faces")
+    valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
+    features = feature_rows(MANIFESTS / "train.parquet", FACES)
+    figures = as_task(measure, "measure")
+    evaluation = figures(features, valid, test, classifier.card.threshold, params.evaluate)
+    _write(evaluation)
+    return evaluation.report
+
+
+def _write(evaluation: Evaluation) -> None:
+    for name, frame in evaluation.plots.items():
+        with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
+            frame.to_csv(temp, index=False)
+    write_json(REPORTS / "evaluate.json", evaluation.report)
