@@ -1,0 +1,113 @@
+"""The cascade of MTCNN over a whole batch: propose on the pyramid, refine, finish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.detection.boxes import place_landmarks, regress, suppress, to_square
+from tasks.detection.canvas import Pixels
+from tasks.detection.networks import SIDE, Networks
+from tasks.detection.patches import cut
+from tasks.detection.pyramid import STRIDE, WINDOW, Levels, Mips, build_levels, build_mips
+
+Float = NDArray[np.float32]
+Index = NDArray[np.int64]
+
+# Overlaps above which the lower-scored box falls, as in the package: on one level, across levels, after R-Net, O-Net.
+NMS_LEVEL, NMS_LEVELS, NMS_REFINED, NMS_FINISHED = 0.5, 0.7, 0.7, 0.7
+# A box that O-Net thinks this likely but not likely enough is looked at once more where O-Net would rather have it. The
+# package does not: of the 198 faces of wider_crowds.tar this finds three more.
+DOUBTFUL = 0.35
+# P-Net reads the levels' canvas in strips of this many rows of windows, which bounds its memory and its shapes.
+STRIP_STEP, STRIP_PIXELS = 32, 1 << 18
+
+
+class Found(NamedTuple):
+    """Faces of a batch: picture (n,), box (n, 4: left, top, right, bottom) and landmarks (n, 5, 2) in pixels, logit (n,)."""
+
+    image: Index
+    boxes: Float
+    logits: Float
+    points: Float
+
+
+def find(
+    networks: Networks, pictures: Sequence[Pixels], smallest: Sequence[float], thresholds: tuple[float, float, float]
+) -> Found:
+    """Return the faces of `pictures` (height, width, 3, RGB), picture by picture, the surest first.
+
+    `smallest`: for each picture the smallest face in its pixels; `thresholds`: confidence asked for by each network.
+    """
+    limits = [_logit(threshold) for threshold in thresholds]
+    mips = build_mips(pictures, smallest)
+    image, boxes = _propose(networks, build_levels(mips, smallest), limits[0])
+    image, boxes = _refine(networks, mips, image, boxes, limits[1])
+    return _finish(networks, mips, image, boxes, limits[2])
+
+
+def _propose(networks: Networks, levels: Levels, limit: np.float32) -> tuple[Index, Float]:
+    level, boxes, logits = _windows_above(networks, levels, limit)
+    keep = suppress(level, boxes, logits, NMS_LEVEL)
+    level, boxes, logits = level[keep], boxes[keep], logits[keep]
+    image = levels.image[level]
+    keep = suppress(image, boxes, logits, NMS_LEVELS)
+    return image[keep], to_square(boxes[keep])
+
+
+def _windows_above(networks: Networks, levels: Levels, limit: np.float32) -> tuple[Index, Float, Float]:
+    """Run P-Net; return level, box (in pixels of the picture) and logit of the windows whose logit is above `limit`."""
+    found = []
+    for start, strip in _strips(levels.canvas):
+        outputs = networks.propose(strip)
+        rows, columns = outputs.shape[1:]
+        owner = levels.owner[start // STRIDE : start // STRIDE + rows, :columns]
+        places = np.flatnonzero(outputs[4] > limit)
+        places = places[owner.ravel()[places] >= 0] if owner.shape == (rows, columns) else places
+        row, column = np.divmod(places, columns)
+        found.append((row + start // STRIDE, column, outputs[:4, row, column].T, outputs[4, row, column]))
+    row, column, offsets, logits = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    level = levels.owner[row, column].astype(np.int64)
+    # The package counts a window's pixels from one, both ends included: 1 to 12.
+    corner = np.stack([column, row], axis=1) * STRIDE + 1 - levels.spots[level, :2]
+    window = np.concatenate([corner, corner + WINDOW - 1], axis=1) + offsets * np.float32(WINDOW - 1)
+    scale = levels.scale[level]
+    return level, (window * np.concatenate([scale, scale], axis=1)).astype(np.float32), logits
+
+
+def _strips(canvas: Pixels) -> list[tuple[int, Pixels]]:
+    """Cut the canvas into strips that share the rows of a window; returns each with its first row."""
+    shared = WINDOW - STRIDE
+    step = max(STRIP_STEP, STRIP_PIXELS // canvas.shape[1] // STRIP_STEP * STRIP_STEP)
+    return [(start, canvas[start : start + step + shared]) for start in range(0, canvas.shape[0] - shared, step)]
+
+
+def _refine(networks: Networks, mips: Mips, image: Index, boxes: Float, limit: np.float32) -> tuple[Index, Float]:
+    outputs = networks.refine(cut(mips, image, boxes, SIDE["rnet"]))
+    sure = outputs[:, 4] > limit
+    image, logits = image[sure], outputs[sure, 4]
+    boxes = regress(boxes[sure], outputs[sure, :4])
+    keep = suppress(image, boxes, logits, NMS_REFINED)
+    return image[keep], to_square(boxes[keep])
+
+
+def _finish(networks: Networks, mips: Mips, image: Index, boxes: Float, limit: np.float32) -> Found:
+    outputs = networks.finish(cut(mips, image, boxes, SIDE["onet"]))
+    doubtful = np.flatnonzero((outputs[:, 14] > _logit(DOUBTFUL)) & (outputs[:, 14] <= limit))
+    if len(doubtful):
+        boxes[doubtful] = to_square(regress(boxes[doubtful], outputs[doubtful, :4]))
+        outputs[doubtful] = networks.finish(cut(mips, image[doubtful], boxes[doubtful], SIDE["onet"]))
+    sure = outputs[:, 14] > limit
+    image, logits, boxes, outputs = image[sure], outputs[sure, 14], boxes[sure], outputs[sure]
+    points = place_landmarks(boxes, outputs[:, 4:14])
+    boxes = regress(boxes, outputs[:, :4])
+    keep = np.flatnonzero(suppress(image, boxes, logits, NMS_FINISHED, over="smaller"))
+    keep = keep[np.lexsort((-logits[keep], image[keep]))]
+    return Found(image[keep], boxes[keep], logits[keep], points[keep])
+
+
+def _logit(probability: float) -> np.float32:
+    return np.float32(np.log(probability / (1 - probability)))

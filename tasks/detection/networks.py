@@ -1,0 +1,167 @@
+"""P-Net, R-Net and O-Net of MTCNN (Zhang et al., 2016, arXiv:1604.02878) as OpenVINO graphs.
+
+Three things differ from the package's Keras networks, none of them in what is computed: pictures come in as uint8 and
+the normalisation (x - 127.5) / 128 is folded into the first convolution; the two-way softmax is one logit, the
+difference of its inputs; the heads share one matrix. Outputs equal the package's to 1e-4.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as op
+
+from tasks.detection.weights import Network, load_weights
+
+Float = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+Precision = Literal["f32", "bf16"]
+
+MEAN, SPREAD = 127.5, 128.0
+# Batches are filled up to one of these, so that OpenVINO prepares few shapes; more patches go in pieces of the last.
+BATCHES: dict[Network, tuple[int, ...]] = {"rnet": (8, 32, 64), "onet": (4, 16, 32)}
+SIDE = {"rnet": 24, "onet": 48}
+
+
+class Networks:
+    """The three compiled networks, shared by all threads; each thread has its own requests.
+
+    `threads` is how many callers work at once: each gets one core, so that callers do not fight over them.
+    `precision` is `f32`, or `bf16` where speed matters more than the last digits.
+    """
+
+    def __init__(self, threads: int = 1, precision: Precision = "f32") -> None:
+        core = ov.Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "NUM_STREAMS": threads,
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,
+        }
+        graphs: dict[Network, ov.Model] = {"pnet": pnet_graph(), "rnet": rnet_graph(), "onet": onet_graph()}
+        self._compiled = {name: core.compile_model(graph, "CPU", settings) for name, graph in graphs.items()}
+        self._local = threading.local()
+
+    def propose(self, picture: Pixels) -> Float:
+        """Run P-Net on a picture (height, width, 3); returns (5, rows, columns): four box offsets and the logit.
+
+        The array is the thread's own output buffer: use it before the next call.
+        """
+        outputs: Float = self._request("pnet").infer([picture[None]], share_inputs=True, share_outputs=True)[0]
+        picture_outputs: Float = outputs[0]
+        return picture_outputs
+
+    def refine(self, patches: Pixels) -> Float:
+        """Run R-Net on patches (n, 24, 24, 3); returns (n, 5): four box offsets and the logit."""
+        return self._in_batches("rnet", patches, 5)
+
+    def finish(self, patches: Pixels) -> Float:
+        """Run O-Net on patches (n, 48, 48, 3); returns (n, 15): box offsets, five x, five y, the logit."""
+        return self._in_batches("onet", patches, 15)
+
+    def _in_batches(self, name: Network, patches: Pixels, columns: int) -> Float:
+        result = np.empty((len(patches), columns), np.float32)
+        request, largest = self._request(name), BATCHES[name][-1]
+        for start in range(0, len(patches), largest):
+            piece = patches[start : start + largest]
+            filled = _filled_up(piece, BATCHES[name])
+            outputs = request.infer([filled], share_inputs=True, share_outputs=True)[0]
+            result[start : start + len(piece)] = outputs[: len(piece)]
+        return result
+
+    def _request(self, name: Network) -> Any:
+        requests: dict[str, Any] = self._local.__dict__
+        if name not in requests:
+            requests[name] = self._compiled[name].create_infer_request()
+        return requests[name]
+
+
+def _filled_up(patches: Pixels, sizes: Sequence[int]) -> Pixels:
+    """Return the patches with zeros after them, up to the next of `sizes`."""
+    size = next(size for size in sizes if size >= len(patches))
+    if size == len(patches):
+        return patches
+    filled = np.zeros((size, *patches.shape[1:]), np.uint8)
+    filled[: len(patches)] = patches
+    return filled
+
+
+def pnet_graph() -> ov.Model:
+    """Return P-Net for one uint8 picture (1, height, width, 3) of any size from 12; output (1, 5, rows, columns)."""
+    weights = load_weights("pnet")
+    picture = op.parameter([1, -1, -1, 3], np.uint8, name="picture")
+    x = _conv(_to_planes(picture), *_normalising(weights[0], weights[1]), weights[2])
+    x = _max_pool(x, 2)
+    x = _conv(x, *weights[3:6])
+    x = _conv(x, *weights[6:9])
+    kernel, bias = _heads([weights[9:11]], weights[11:13])
+    return ov.Model([_conv(x, kernel, bias)], [picture], "pnet")
+
+
+def rnet_graph() -> ov.Model:
+    """Return R-Net for uint8 patches (n, 24, 24, 3); output (n, 5)."""
+    weights = load_weights("rnet")
+    patches = op.parameter([-1, 24, 24, 3], np.uint8, name="patches")
+    x = _conv(_to_planes(patches), *_normalising(weights[0], weights[1]), weights[2])
+    x = _conv(_max_pool(x, 3), *weights[3:6])
+    x = _conv(_max_pool(x, 3, "valid"), *weights[6:9])
+    x = _dense(_flat(x), *weights[9:12])
+    return ov.Model([_dense(x, *_heads([weights[12:14]], weights[14:16]))], [patches], "rnet")
+
+
+def onet_graph() -> ov.Model:
+    """Return O-Net for uint8 patches (n, 48, 48, 3); output (n, 15)."""
+    weights = load_weights("onet")
+    patches = op.parameter([-1, 48, 48, 3], np.uint8, name="patches")
+    x = _conv(_to_planes(patches), *_normalising(weights[0], weights[1]), weights[2])
+    x = _conv(_max_pool(x, 3), *weights[3:6])
+    x = _conv(_max_pool(x, 3, "valid"), *weights[6:9])
+    x = _conv(_max_pool(x, 2), *weights[9:12])
+    x = _dense(_flat(x), *weights[12:15])
+    return ov.Model([_dense(x, *_heads([weights[15:17], weights[17:19]], weights[19:21]))], [patches], "onet")
+
+
+def _normalising(kernel: Float, bias: Float) -> tuple[Float, Float]:
+    """Fold (x - 127.5) / 128 into a convolution without padding."""
+    total = kernel.sum(axis=(0, 1, 2), dtype=np.float64)
+    return kernel / np.float32(SPREAD), (bias - MEAN / SPREAD * total).astype(np.float32)
+
+
+def _heads(regressions: Sequence[Sequence[Float]], softmax: Sequence[Float]) -> tuple[Float, Float]:
+    """Join the linear heads and, as the last column, the logit of the two-way softmax: face minus not face."""
+    kernels = [kernel for kernel, _ in regressions] + [softmax[0][..., 1:] - softmax[0][..., :1]]
+    biases = [bias for _, bias in regressions] + [softmax[1][1:] - softmax[1][:1]]
+    return np.concatenate(kernels, axis=-1), np.concatenate(biases)
+
+
+def _to_planes(pixels: ov.Node) -> ov.Node:
+    return op.transpose(op.convert(pixels, "f32"), op.constant([0, 3, 1, 2]))
+
+
+def _conv(x: ov.Node, kernel: Float, bias: Float, slope: Float | None = None) -> ov.Node:
+    """Convolution without padding, kernel (height, width, in, out), then PReLU where there is a slope."""
+    filters = op.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1)))
+    x = op.convolution(x, filters, [1, 1], [0, 0], [0, 0], [1, 1])
+    x = op.add(x, op.constant(bias.reshape(1, -1, 1, 1)))
+    return x if slope is None else op.prelu(x, op.constant(slope.reshape(-1)))
+
+
+def _max_pool(x: ov.Node, size: int, padding: Literal["same_upper", "valid"] = "same_upper") -> Any:
+    pooled = op.max_pool(x, [2, 2], [1, 1], [0, 0], [0, 0], [size, size], "floor", padding)
+    return pooled.output(0)
+
+
+def _dense(x: ov.Node, kernel: Float, bias: Float, slope: Float | None = None) -> ov.Node:
+    x = op.add(op.matmul(x, op.constant(np.ascontiguousarray(kernel)), False, False), op.constant(bias[None]))
+    return x if slope is None else op.prelu(x, op.constant(slope.reshape(-1)))
+
+
+def _flat(x: ov.Node) -> ov.Node:
+    """Flatten as the package does: column by column, channels innermost."""
+    columns_first = op.transpose(x, op.constant([0, 3, 2, 1]))
+    return op.reshape(columns_first, op.constant([0, -1]), True)

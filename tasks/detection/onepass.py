@@ -1,0 +1,208 @@
+"""Decode, detect, crop: the one pass that training data and scored archives both go through."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.detection.crop import crop_face, crop_side
+from tasks.detection.detector import Detections, FaceDetector
+from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels
+from tasks.imaging.facts import corner_variance, quality_of, sharpness
+from tasks.imaging.phash import phash
+from tasks.params import CropParams
+from tasks.sources import Member
+from tasks.sources.status import Status
+
+Float = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
+
+BATCH = 32  # images whose faces are looked for together
+# Decoded pixels held at once for a batch; large photographs go through in smaller groups.
+GROUP_PIXELS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face kept: its place in pixels of the original upright image, its crop, and what the crop tells.
+
+    `index`: its rank among all faces of its image, the surest first; `box` (4,): x, y, width, height; `landmarks`
+    (5, 2); `rgb` (size, size, 3) uint8; `padding`: the crop's fraction outside of the image; `phash`: 32 bytes.
+    """
+
+    index: int
+    box: Float
+    confidence: float
+    landmarks: Float
+    rgb: Pixels
+    padding: float
+    phash: bytes
+    sharpness: float
+    corner_variance: float
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept."""
+
+    member: str
+    status: Status
+    error: str = ""
+    image_id: str | None = None
+    file_bytes: int | None = None
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    jpeg_quality: int | None = None
+    n_faces: int = 0
+    faces: list[Face] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    member: Member
+    data: bytes
+    decoded: Decoded
+
+
+@lru_cache(maxsize=4)
+def shared_detector(min_face: float, thresholds: tuple[float, float, float]) -> FaceDetector:
+    """Return this process's detector with these settings, made at the first call, for as many threads as cores."""
+    return FaceDetector(min_face, thresholds, threads=os.cpu_count() or 1)
+
+
+def faces_of(
+    members: Iterable[Member], params: CropParams, keep: str, detector: FaceDetector, threads: int
+) -> Iterator[ImageResult]:
+    """Yield what became of each member, in their order; nothing is raised for a bad one.
+
+    `keep` is `largest`, `all`, `centre` or `most_confident`; `threads` 0 means one per core. Each thread takes a batch
+    from bytes to crops; as many batches as threads, and one more, are in flight.
+    """
+    cv2.setNumThreads(1)  # the threads here are enough; OpenCV's own would fight them for the cores
+    threads = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(threads, "faces") as pool:
+        flying: deque[Future[list[ImageResult]]] = deque()
+        try:
+            for batch in _batches(members):
+                flying.append(pool.submit(_batch_results, batch, params, keep, detector))
+                if len(flying) > threads:
+                    yield from flying.popleft().result()
+            while flying:
+                yield from flying.popleft().result()
+        finally:
+            for future in flying:
+                future.cancel()
+
+
+def _batches(members: Iterable[Member]) -> Iterator[list[Member]]:
+    stream = iter(members)
+    while batch := list(islice(stream, BATCH)):
+        yield batch
+
+
+def _batch_results(batch: Sequence[Member], params: CropParams, keep: str, detector: FaceDetector) -> list[ImageResult]:
+    """Take members through the pass in groups of at most GROUP_PIXELS decoded pixels."""
+    results: list[ImageResult] = []
+    group: list[ImageResult | _Opened] = []
+    pixels = 0
+    for member in batch:
+        opened = _open(member, params, detector)
+        group.append(opened)
+        pixels += 0 if isinstance(opened, ImageResult) else opened.decoded.pixels.size // 3
+        if pixels >= GROUP_PIXELS:
+            results += _group_results(group, params, keep, detector)
+            group, pixels = [], 0
+    return results + _group_results(group, params, keep, detector)
+
+
+def _open(member: Member, params: CropParams, detector: FaceDetector) -> ImageResult | _Opened:
+    if member.data is None:
+        return ImageResult(member.path, member.status, member.error)
+    try:
+        decoded = decode(member.data, max_pixels=params.max_pixels, reduction_for=detector.reduction)
+    except ImageError as error:
+        return ImageResult(member.path, error.status, error.message, *_file_facts(member.data))
+    return _Opened(member, member.data, decoded)
+
+
+def _file_facts(data: bytes) -> tuple[str, int]:
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _group_results(
+    group: Sequence[ImageResult | _Opened], params: CropParams, keep: str, detector: FaceDetector
+) -> list[ImageResult]:
+    opened = [entry for entry in group if isinstance(entry, _Opened)]
+    smallest = [
+        detector.smallest(entry.decoded.header.width, entry.decoded.header.height) / entry.decoded.reduction
+        for entry in opened
+    ]
+    found = iter(detector.detect_reduced([entry.decoded.pixels for entry in opened], smallest))
+    return [
+        entry if isinstance(entry, ImageResult) else _image_result(entry, next(found), params, keep) for entry in group
+    ]
+
+
+def _image_result(opened: _Opened, found: Detections, params: CropParams, keep: str) -> ImageResult:
+    """Crop the faces kept; `found` is in the pixels decoded."""
+    header = opened.decoded.header
+    found = found.scaled(opened.decoded.reduction, header.width, header.height)
+    pictures = {opened.decoded.reduction: opened.decoded.pixels}
+    facts = (*_file_facts(opened.data), header.format, header.width, header.height, _quality(header))
+    try:
+        faces = [
+            _face(opened, found, index, params, pictures) for index in kept(found, keep, header.width, header.height)
+        ]
+    except ImageError as error:
+        return ImageResult(opened.member.path, error.status, error.message, *facts)
+    return ImageResult(opened.member.path, found.status, "", *facts, len(found), faces)
+
+
+def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:
+    """Return the ranks of the faces that `keep` asks for: all, or the one that is largest, most central or surest."""
+    if keep == "all" or len(found) < 2:
+        return list(range(len(found)))
+    size = found.boxes[:, 2:]
+    away = found.boxes[:, :2] + size / 2 - np.array([width / 2, height / 2], np.float32)
+    best = {"largest": size.prod(axis=1), "centre": -(away**2).sum(axis=1), "most_confident": found.confidence}
+    return [int(best[keep].argmax())]
+
+
+def _face(opened: _Opened, found: Detections, index: int, params: CropParams, pictures: dict[int, Pixels]) -> Face:
+    box, landmarks = found.boxes[index], found.landmarks[index]
+    reduction = _crop_reduction(box, params, opened.decoded.reduction)
+    if reduction not in pictures:
+        pictures[reduction] = decode_pixels(opened.data, opened.decoded.header, reduction)
+    crop = crop_face(pictures[reduction], box / reduction, landmarks / reduction, params)
+    return Face(
+        index=index,
+        box=box,
+        confidence=float(found.confidence[index]),
+        landmarks=landmarks,
+        rgb=crop.rgb,
+        padding=crop.padding,
+        phash=phash(crop.rgb),
+        sharpness=sharpness(crop.rgb),
+        corner_variance=corner_variance(crop.rgb),
+    )
+
+
+def _crop_reduction(box: Float, params: CropParams, reduction: int) -> int:
+    """Return the strongest reduction, up to the one at hand, that still leaves the crop its pixels."""
+    enough = crop_side(box, params) / params.size
+    return max(candidate for candidate in REDUCTIONS if candidate == 1 or candidate <= min(enough, reduction))
+
+
+def _quality(header: Header) -> int | None:
+    return None if header.jpeg is None else quality_of(header.jpeg.tables)
