@@ -43,7 +43,7 @@ def find_clusters(faces: pd.DataFrame, bits: int) -> Clusters:
 
 def face_keys(faces: pd.DataFrame) -> pd.Series[str]:
     """Return for each face what it is split by when it is joined to no other: its group, else its image."""
-    grouped = "group:" + faces["dataset"] + "/" + faces["group"]
+    grouped = "group:" + faces["dataset"] + "/" + faces["group"].fillna("")
     return grouped.where(faces["group"].notna(), "image:" + faces["image_id"])
 
 

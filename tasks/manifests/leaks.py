@@ -16,8 +16,8 @@ from tasks.manifests.manifest_files import read_manifest
 from tasks.manifests.split import SPLITS
 from tasks.params import FauxfaceError
 
-# Up to so many pairs across sides each is compared, about ten seconds' work; above, those that share a band of bits.
-MAX_COMPARED = 1_000_000_000
+# Up to so many pairs across sides each is compared, a few seconds' work; above, those that share a band of bits.
+MAX_COMPARED = 300_000_000
 _BLOCK = 2048  # hashes a side compared at a time: 16 MB of distances
 _EXAMPLES = 3
 _PLACE = ["dataset", "shard", "row"]
