@@ -115,7 +115,7 @@ def _run(stage: str, **arguments: Any) -> Any:
 
 def _interrupt(number: int, _frame: object) -> None:
     """End within seconds whatever runs: work in threads cannot be stopped, but a half-written file is never seen."""
-    print("\nStopping. Finished shards are kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
+    print("\nStopping. What is finished is kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
     timer.daemon = True
