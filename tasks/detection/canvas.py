@@ -20,6 +20,18 @@ class Spot(NamedTuple):
     height: int
 
 
+def pack_tightly(sizes: Sequence[tuple[int, int]], grain: int) -> tuple[list[Spot], int, int]:
+    """Return a place for each (width, height), and the width (a multiple of `grain`) and height of the canvas.
+
+    Tries canvases that take one to four of the widest side by side and takes the smallest.
+    """
+    widest = max((width for width, _ in sizes), default=1)
+    widths = {-(-widest * count // grain) * grain for count in range(1, min(4, max(1, len(sizes))) + 1)}
+    packed = [(*pack(sizes, width), width) for width in sorted(widths)]
+    spots, height, width = min(packed, key=lambda candidate: candidate[1] * candidate[2])
+    return spots, width, height
+
+
 def pack(sizes: Sequence[tuple[int, int]], width: int) -> tuple[list[Spot], int]:
     """Return a place for each (width, height) on a canvas `width` wide, and the canvas's height.
 

@@ -12,7 +12,7 @@ from tasks.detection.boxes import place_landmarks, regress, suppress, to_square
 from tasks.detection.canvas import Pixels
 from tasks.detection.networks import SIDE, Networks
 from tasks.detection.patches import cut
-from tasks.detection.pyramid import STRIDE, WINDOW, Levels, Mips, build_levels, build_mips
+from tasks.detection.pyramid import GRAIN, STRIDE, WINDOW, Levels, Mips, build_levels, build_mips
 
 Float = NDArray[np.float32]
 Index = NDArray[np.int64]
@@ -21,13 +21,13 @@ Index = NDArray[np.int64]
 NMS_LEVEL, NMS_LEVELS, NMS_REFINED, NMS_FINISHED = 0.5, 0.7, 0.7, 0.7
 # A box that O-Net thinks this likely but not likely enough is looked at once more where O-Net would rather have it. The
 # package does not: of the 198 faces of wider_crowds.tar this finds three more.
-DOUBTFUL = 0.35
-# P-Net reads the levels' canvas in strips of this many rows of windows, which bounds its memory and its shapes.
-STRIP_STEP, STRIP_PIXELS = 32, 1 << 18
+DOUBTFUL = 0.25
+# P-Net reads the levels' canvas in strips of about this many pixels, which bounds its memory.
+STRIP_PIXELS = 1 << 18
 
 
 class Found(NamedTuple):
-    """Faces of a batch: picture (n,), box (n, 4: left, top, right, bottom) and landmarks (n, 5, 2) in pixels, logit (n,)."""
+    """Faces of a batch: picture (n,), box (n, 4: left, top, right, bottom) and landmarks (n, 5, 2) in pixels, logit."""
 
     image: Index
     boxes: Float
@@ -81,7 +81,7 @@ def _windows_above(networks: Networks, levels: Levels, limit: np.float32) -> tup
 def _strips(canvas: Pixels) -> list[tuple[int, Pixels]]:
     """Cut the canvas into strips that share the rows of a window; returns each with its first row."""
     shared = WINDOW - STRIDE
-    step = max(STRIP_STEP, STRIP_PIXELS // canvas.shape[1] // STRIP_STEP * STRIP_STEP)
+    step = max(GRAIN, STRIP_PIXELS // canvas.shape[1] // GRAIN * GRAIN)
     return [(start, canvas[start : start + step + shared]) for start in range(0, canvas.shape[0] - shared, step)]
 
 

@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.detection.canvas import Pixels, Spot, pack, view
+from tasks.detection.canvas import Pixels, Spot, pack, pack_tightly, view
 
 WINDOW = 12  # pixels that P-Net sees at once
 STRIDE = 2  # pixels between two of its windows
 STEP = 0.709  # from level to level, as in the package
-LEVELS_WIDTH = 256  # of the levels' canvas, unless a level is wider
+# The levels' canvas has this many columns, and this many rows of windows, or a multiple: P-Net then meets few shapes,
+# each of which costs OpenVINO some 10 ms at its first sight.
+GRAIN = 32
 # A face has this many pixels in the largest mip at least, as it does for the package at its default settings.
 FACE_PIXELS = 20
 # cv2.remap counts in 16 bits.
@@ -105,10 +107,10 @@ def _shrink(picture: Pixels, factor: int, target: Pixels) -> None:
 def build_levels(mips: Mips, smallest: Sequence[float]) -> Levels:
     """Scale each picture so that its smallest face (in its pixels) has 12 pixels, and on by STEP while 12 remain."""
     plans = [plan for image, face in enumerate(smallest) for plan in _level_plans(mips, image, face)]
-    sizes = [size for _, size in plans]
-    width = max([LEVELS_WIDTH, *(wide for wide, _ in sizes)])
-    places, height = pack(sizes, width)
-    canvas = np.zeros((max(height, WINDOW), width, 3), np.uint8)
+    places, width, height = pack_tightly([size for _, size in plans], GRAIN)
+    shared = WINDOW - STRIDE
+    rows = shared + max(1, -(-(height - shared) // GRAIN)) * GRAIN
+    canvas = np.zeros((rows, width, 3), np.uint8)
     owner = np.full((canvas.shape[0] // STRIDE, canvas.shape[1] // STRIDE), -1, np.int32)
     for index, ((mip, _), spot) in enumerate(zip(plans, places, strict=True)):
         source = view(mips.canvas, Spot(*mips.spots[mip].tolist()))
