@@ -52,13 +52,13 @@ def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifie
     started = time.monotonic()
     source = open_source(archive.source, sha256=archive.sha256, cache=DOWNLOADS)
     fingerprint = source.fingerprint()
-    folder = out / f"model={classifier.card.model_id}" / f"archive={archive.name}-{fingerprint[:12]}"
+    label = f"{archive.name}-{fingerprint[:12]}"
+    folder = out / f"model={classifier.card.model_id}" / f"archive={label}"
     folder.mkdir(parents=True, exist_ok=True)
     remove_temp_files(folder)
     key = score_key(fingerprint, classifier.card.model_id, params.score)
-    job = ScoreJob(
-        archive.name, folder, key, classifier, classifier.card.crop, params.score.keep, threads_of(params.runner)
-    )
+    crop, threads = classifier.card.crop, threads_of(params.runner)
+    job = ScoreJob(label, folder, key, classifier, crop, params.score.keep, threads)
     counts = ScoreCounts()
     with progress_bar(f"score {archive.name}", source.count()) as bar:
         shards = run_shards(

@@ -73,10 +73,11 @@ MANIFEST = pa.schema(
     ]
 )
 
-# One row per face, and one with null face fields for an image without one.
+# One row per face, and one with null face fields for an image without one. `archive` is <name>-<fingerprint>, as in the
+# folder's name, and a dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
 SCORES = pa.schema(
     [
-        pa.field("archive", pa.string(), nullable=False),
+        pa.field("archive", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("member", pa.string(), nullable=False),
         pa.field("image_id", pa.string()),
         pa.field("status", pa.string(), nullable=False),

@@ -114,10 +114,10 @@ def dumps(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dumps:
     return Dumps(real_data, tmp_path_factory.mktemp("dumps"))
 
 
-def wait_until(condition: Callable[[], bool], running: Any) -> None:
-    """Wait for something that a running command does."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert running.poll() is None, "ended before it could be stopped"
-        assert time.monotonic() < deadline, "nothing happened"
+def wait_for_files(folder: Path, pattern: str, number: int, running: subprocess.Popen[bytes]) -> None:
+    """Wait until a running command has written so many files."""
+    deadline = time.monotonic() + 120
+    while len(list(folder.rglob(pattern))) < number:
+        assert running.poll() is None, "the command ended before it could be stopped"
+        assert time.monotonic() < deadline, "the command wrote nothing"
         time.sleep(0.01)

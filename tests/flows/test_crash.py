@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.flows.conftest import Workspace, wait_until
+from tests.flows.conftest import Workspace, wait_for_files
 from tests.flows.dumps import Dumps
 
 NewWorkspace = Callable[[dict[str, Any]], Workspace]
@@ -47,7 +47,7 @@ def test_killed_crops_go_on_and_end_as_an_unbroken_one(
     kept: dict[Path, int] = {}
     for target in (2, 5, 9):
         running = workspace.start("fauxface", "crop", "omi")
-        wait_until(lambda target=target: len(list(state.rglob("images-*"))) >= target, running)
+        wait_for_files(state, "images-*", target, running)
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
         changed = [path for path, written in kept.items() if path.stat().st_mtime_ns != written]
@@ -65,7 +65,7 @@ def test_an_interrupt_ends_within_seconds_and_says_how_to_go_on(
 ) -> None:
     workspace = new_workspace(params)
     running = workspace.start("fauxface", "crop", "omi")
-    wait_until(lambda: any((workspace / "data/.state/crop").rglob("images-*")), running)
+    wait_for_files(workspace / "data/.state/crop", "images-*", 1, running)
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(timeout=30) == 128 + signal.SIGINT
     said = (workspace / "start.log").read_text()

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tasks.manifests.schemas import SCORES
-from tests.flows.conftest import Workspace, wait_until
+from tests.flows.conftest import Workspace, wait_for_files
 from tests.flows.dumps import Dumps
 
 STAGES = ["crop@ffhq", "crop@dfdc", "crop@omi", "split", "train", "evaluate", "archive@faulty", "score", "report"]
@@ -106,6 +106,7 @@ def test_the_scores_are_a_hive_partitioned_data_set(workspace: Workspace) -> Non
     frame = pd.read_parquet(workspace / "data/scores")
     assert len(frame) >= 8
     assert set(frame["model"]) == set(frame["model_id"])
+    assert [name.split("-")[0] for name in frame["archive"].unique()] == ["faulty"]
 
 
 def test_the_report_says_what_the_stages_counted(workspace: Workspace) -> None:
@@ -140,7 +141,7 @@ def test_killed_scorings_go_on_and_end_as_an_unbroken_one(
     kept: dict[Path, int] = {}
     for target in (3, 8):
         running = workspace.start(*words, "killed")
-        wait_until(lambda target=target: len(list((workspace / "killed").rglob("part-*"))) >= target, running)
+        wait_for_files(workspace / "killed", "part-*", target, running)
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
         assert all(path.stat().st_mtime_ns == written for path, written in kept.items()), "a part was scored twice"

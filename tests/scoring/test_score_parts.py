@@ -1,0 +1,106 @@
+"""Parts of a scoring: one row per face or faceless image, batches in order, resumption by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.params import CropParams, ScoreParams
+from tasks.scoring.classifier import Classifier
+from tasks.scoring.shard import (
+    ScoreJob,
+    finished_shard,
+    part_path,
+    remove_other_parts,
+    score_key,
+    score_shard,
+)
+from tasks.sources import open_source
+
+
+class Card:
+    model_id = "0123456789ab"
+    threshold = 0.5
+
+
+class Brightness:
+    """Stands in for the network: the brighter the crop, the more fake; so each face has a score of its own."""
+
+    card = Card()
+
+    def p_fake(self, crops: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.asarray(crops.mean(axis=(1, 2, 3)) / 255, np.float32)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> ScoreJob:
+    return ScoreJob("groups-0", tmp_path, "key", cast("Classifier", Brightness()), CropParams(min_face=20), "all", 2)
+
+
+def test_every_face_has_its_row_and_every_image_without_one_too(job: ScoreJob, real_data: Path) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(100))
+    members = shard.read()
+    counts = score_shard(job, shard)
+    rows = pd.DataFrame(pq.ParquetFile(part_path(job.folder, 0)).read().to_pylist())
+    assert counts.inputs == len(members) == sum(counts.status.values()) == rows["member"].nunique()
+    assert list(rows["member"].unique()) == [member.path for member in members]
+    faces = rows[rows["face_index"].notna()]
+    assert counts.faces == len(faces) == 43
+    assert (
+        faces.groupby("member")["face_index"].apply(sorted).map(len) == faces.groupby("member")["n_faces"].first()
+    ).all()
+    assert counts.fake_faces == (faces["p_fake"] >= 0.5).sum() == faces["is_fake"].sum()
+    assert counts.fake_images == faces[faces["is_fake"].astype(bool)]["member"].nunique()
+    assert rows[rows["face_index"].isna()][["p_fake", "is_fake", "box_x"]].isna().all(axis=None)
+    assert faces["p_fake"].nunique() > 40, "each face has its own score"
+
+
+def test_the_score_of_a_face_belongs_to_it(job: ScoreJob, real_data: Path) -> None:
+    """Scores go through in batches over images; a face scored alone with its image has the same score."""
+    source = open_source(str(real_data / "scenes" / "group_photos.tar"))
+    score_shard(job, next(source.shards(100)))
+    together = pq.ParquetFile(part_path(job.folder, 0)).read(["member", "face_index", "p_fake"]).to_pylist()
+    alone = []
+    for shard in source.shards(1):
+        score_shard(job, shard)
+        alone += pq.ParquetFile(part_path(job.folder, shard.index)).read(["member", "face_index", "p_fake"]).to_pylist()
+    assert [(row["member"], row["face_index"]) for row in together] == [
+        (row["member"], row["face_index"]) for row in alone
+    ]
+    for one, other in zip(together, alone, strict=True):
+        assert one["p_fake"] == pytest.approx(other["p_fake"], abs=0.01)
+
+
+def test_a_finished_part_is_recognised_and_others_are_not(job: ScoreJob, real_data: Path) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(4))
+    assert finished_shard(job, 0) is None
+    counts = score_shard(job, shard)
+    assert finished_shard(job, 0) == counts
+    assert finished_shard(ScoreJob(**{**job.__dict__, "key": "other"}), 0) is None
+    path = part_path(job.folder, 0)
+    path.write_bytes(path.read_bytes()[:-8])
+    assert finished_shard(job, 0) is None
+
+
+def test_the_key_follows_source_model_and_settings() -> None:
+    keys = [
+        score_key("a", "m", ScoreParams()),
+        score_key("b", "m", ScoreParams()),
+        score_key("a", "n", ScoreParams()),
+        score_key("a", "m", ScoreParams(keep="largest")),
+        score_key("a", "m", ScoreParams(shard=10)),
+    ]
+    assert len(set(keys)) == 5
+    assert keys[0] == score_key("a", "m", ScoreParams())
+
+
+def test_parts_beyond_the_last_shard_go(tmp_path: Path) -> None:
+    for index in range(4):
+        part_path(tmp_path, index).touch()
+    remove_other_parts(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
