@@ -1,0 +1,7 @@
+"""The report: one self-contained HTML page, made from what the stages have left in reports/ and data/."""
+
+from __future__ import annotations
+
+from tasks.reporting.page import build_report
+
+__all__ = ["build_report"]

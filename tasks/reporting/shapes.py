@@ -1,0 +1,247 @@
+"""What the page reads of the other stages' reports, as frozen models; keys that it has no use for are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SPLITS = ("train", "valid", "test")
+LABELS = ("real", "fake")
+
+Interval = tuple[float, float] | None
+
+
+class Shape(BaseModel):
+    """Base of all shapes: immutable, other keys are ignored, infinities and NaN are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Counted(Shape):
+    """Inputs with their statuses, and how long they took."""
+
+    inputs: int
+    faces: int
+    status: dict[str, int]
+    seconds: float
+    images_per_second: float
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every input ended in exactly one status."""
+        return self.inputs == sum(self.status.values())
+
+
+class CropReport(Counted):
+    """reports/crop/<dataset>.json."""
+
+    dataset: str
+    use: str
+    labels: dict[str, int]
+
+
+class ArchiveScores(Counted):
+    """One archive in reports/score.json."""
+
+    scores: str
+    fake_faces: int
+    fake_images: int
+
+
+class ScoreReport(Shape):
+    """reports/score.json."""
+
+    model_id: str
+    threshold: float
+    archives: dict[str, ArchiveScores]
+
+
+class Sides(Shape):
+    """Faces by side; `dropped` are in no manifest."""
+
+    train: int
+    valid: int
+    test: int
+    dropped: int
+
+
+class AllFaces(Sides):
+    """The faces that went into the split."""
+
+    total: int = Field(alias="in")
+
+
+class Stratum(Sides):
+    """The faces of one data set and label."""
+
+    faces: int
+    clusters: int
+    train_share: float
+    valid_share: float
+    test_share: float
+
+
+class SplitDataset(Shape):
+    """One data set in reports/split.json; a label that it has no faces of is None."""
+
+    use: str
+    faces: int
+    without_group: int
+    real: Stratum | None = None
+    fake: Stratum | None = None
+
+
+class Clusters(Shape):
+    """What was split as one: faces of one group, one file or near-duplicates."""
+
+    count: int
+    of_one_face: int
+    largest: int
+
+
+class NearDuplicates(Shape):
+    """Pairs of near-duplicate faces."""
+
+    bits: int
+    pairs_within_datasets: int
+    pairs_between_datasets: int
+    pairs_with_different_labels: int
+
+
+class Dropped(Shape):
+    """Faces that the split left out, and why."""
+
+    dataset: str
+    faces: int
+    reason: str
+
+
+class LeakCheck(Shape):
+    """What the leak check looked at, and what it found."""
+
+    rows: int
+    files: int
+    groups: int
+    hashes: int
+    near_duplicates: str
+    leaks: int
+
+
+class SplitReport(Shape):
+    """reports/split.json."""
+
+    faces: AllFaces
+    datasets: dict[str, SplitDataset]
+    clusters: Clusters
+    near_duplicates: NearDuplicates
+    dropped: list[Dropped]
+    notes: list[str]
+    leak_check: LeakCheck
+    sha256: dict[str, str]
+    seconds: float | None = None
+
+    def counts(self, split: str, label: str) -> dict[str, int]:
+        """Return the faces of a side and label by data set, without those that have none."""
+        strata = {name: getattr(dataset, label) for name, dataset in self.datasets.items()}
+        return {
+            name: getattr(stratum, split) for name, stratum in strata.items() if stratum and getattr(stratum, split)
+        }
+
+
+class TrainReport(Shape):
+    """reports/train.json."""
+
+    recipe: str
+    model_id: str
+    epochs: int
+    best_epoch: int
+    resumed_after: int
+    train_faces: int
+    valid_faces: int
+    seconds: float
+    images_per_second: float
+    device: str
+
+
+class Confusion(Shape):
+    """Counts of actual class as predicted class."""
+
+    fake_as_fake: int
+    fake_as_real: int
+    real_as_fake: int
+    real_as_real: int
+
+
+class Figures(Shape):
+    """A figure that the rows cannot give is None; so is an interval."""
+
+    accuracy: float | None
+    balanced_accuracy: float | None
+    roc_auc: float | None
+    intervals: dict[str, Interval]
+
+
+class Measured(Figures):
+    """The model on one set of test rows, and the trivial-feature baseline on the same."""
+
+    n: int
+    n_fake: int
+    n_real: int
+    groups: int
+    accuracy_fake: float | None
+    accuracy_real: float | None
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    average_precision: float | None
+    brier: float
+    ece: float
+    confusion: Confusion
+    reasons: dict[str, str]
+    baseline: Figures
+
+
+class MeasuredDataset(Measured):
+    """The test rows of one data set."""
+
+    in_training: bool
+
+
+class Threshold(Shape):
+    """The decision threshold and where it is from."""
+
+    value: float
+    chosen_on: str
+    by: str
+    n: int
+
+
+class Judged(Shape):
+    """One face that the evaluation names."""
+
+    face_id: str
+    dataset: str
+    label: int
+    p_fake: float
+
+
+class EvaluateReport(Shape):
+    """reports/evaluate.json."""
+
+    threshold: Threshold
+    overall: Measured
+    in_domain: Measured | None
+    datasets: dict[str, MeasuredDataset]
+    cross: dict[str, Measured]
+    errors: dict[str, list[Judged]]
+    seconds: float | None = None
+
+    @property
+    def main(self) -> Measured:
+        """The set that the headline is about: test faces of the data sets trained on; without any, all test faces."""
+        return self.in_domain or self.overall
+
+    def of_training(self, in_training: bool) -> Iterator[tuple[str, MeasuredDataset]]:
+        """Yield the data sets that took part in the training, or those that did not."""
+        return ((name, figures) for name, figures in self.datasets.items() if figures.in_training == in_training)

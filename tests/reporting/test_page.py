@@ -1,0 +1,290 @@
+"""The page says what the reports say, holds together without any other file, and survives hostile and missing input."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.imaging.encode import encode_png
+from tasks.params import FauxfaceError
+from tasks.reporting import build_report
+from tasks.reporting.examples import MAX_BYTES, data_uri
+from tasks.reporting.text import MAX_NAME, name
+
+VOID = {"meta", "link", "img", "br"}
+
+
+class Page(HTMLParser):
+    """The page's tags with their attributes, its texts, and the cells of each table by the table's id."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.values: dict[str, list[list[str]]] = {}
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self._table = ""
+        self._cell = False
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        found = dict(attributes)
+        self.tags.append((tag, found))
+        if tag not in VOID:
+            self.open.append(tag)
+        self.ids += [value for key, value in attributes if key == "id" and value]
+        if tag == "table":
+            self._table = found.get("id") or f"table {len(self.values)}"
+            self.values[self._table] = []
+        if tag == "tr":
+            self.values[self._table].append([])
+        if tag in ("td", "th"):
+            self.values[self._table][-1].append("")
+            self._cell = True
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        if tag in ("td", "th"):
+            self._cell = False
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._cell:
+            self.values[self._table][-1][-1] += data
+
+    def table(self, table_id: str) -> list[list[str]]:
+        return [[" ".join(cell.split()) for cell in row] for row in self.values[table_id]]
+
+    def exact(self, html: str, element_id: str) -> list[float]:
+        """Return the exact values from the element on, up to the next id."""
+        part = html.split(f'id="{element_id}"')[1].split(' id="')[0]
+        return [float(value) for value in re.findall(r'<data value="([^"]*)">', part)]
+
+
+def test_headline_has_the_figures_of_the_evaluation(html: str, finished: Any) -> None:
+    main = finished.report("evaluate.json")["in_domain"]
+    expected = {name: [main[name], *main["intervals"][name]] for name in ("roc_auc", "accuracy")}
+    baseline = {name: [main["baseline"][name], *main["baseline"]["intervals"][name]] for name in expected}
+    page = Page(html)
+    assert page.exact(html, "headline-auc") == expected["roc_auc"] + baseline["roc_auc"]
+    assert page.exact(html, "headline-accuracy")[:6] == expected["accuracy"] + baseline["accuracy"]
+    assert page.exact(html, "headline-threshold")[0] == finished.report("evaluate.json")["threshold"]["value"]
+    assert "Chosen on valid" in page.text
+
+
+def test_counts_equal_the_crop_reports_and_add_up(html: str, finished: Any) -> None:
+    page = Page(html)
+    header, *rows = page.table("dataset-counts")
+    for row in rows:
+        report = finished.report(f"crop/{row[0]}.json")
+        cells = dict(zip(header, row, strict=True))
+        assert int(cells["Inputs"]) == report["inputs"] == int(cells["Sum of statuses"])
+        assert {status: int(cells[status]) for status in report["status"]} == report["status"]
+        assert int(cells["Faces"]) == report["faces"]
+        assert cells["Check"] == "✓ adds up"
+    assert [row[0] for row in rows] == list(finished.params.datasets)
+
+
+def test_split_table_equals_the_split_report(html: str, finished: Any) -> None:
+    split = finished.report("split.json")
+    rows = {(row[0], row[1]): row for row in Page(html).table("split-counts")[1:]}
+    for dataset, label in (("photos", "real"), ("photos", "fake"), ("elsewhere", "fake")):
+        stratum, row = split["datasets"][dataset][label], rows[dataset, label]
+        assert [int(row[place]) for place in (3, 4, 6, 8, 10)] == [
+            stratum[key] for key in ("faces", "train", "valid", "test", "dropped")
+        ]
+        assert row[5] == f"{100 * stratum['train_share']:.1f} %"
+    assert ("elsewhere", "real") not in rows
+
+
+def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None:
+    page = Page(html)
+    counts = finished.report("evaluate.json")["in_domain"]["confusion"]
+    cells = [int(cell.split()[0]) for row in page.table("confusion")[1:] for cell in row[1:]]
+    assert cells == [counts[key] for key in ("real_as_real", "real_as_fake", "fake_as_real", "fake_as_fake")]
+    dump = finished.report("score.json")["archives"]["dump"]
+    verdict = page.table("archive-verdicts")[1]
+    assert [verdict[place] for place in (0, 1, 2, 4, 5)] == [
+        "dump",
+        *(str(value) for value in (dump["status"]["ok"], dump["fake_images"], dump["faces"], dump["fake_faces"])),
+    ]
+
+
+def test_most_suspicious_faces_come_first(html: str) -> None:
+    page = Page(html)
+    found = next(rows for rows in (page.table(each) for each in page.values) if rows[0][:2] == ["Member", "p_fake"])
+    scores = [float(row[1]) for row in found[1:]]
+    assert len(scores) == 12
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_refers_to_no_other_file(html: str) -> None:
+    for tag, attributes in Page(html).tags:
+        assert tag not in ("script", "iframe", "object", "embed", "form")
+        assert not [key for key in attributes if key.startswith("on")]
+        for key in ("src", "href", "xlink:href", "srcset", "action"):
+            assert (attributes.get(key) or "#").startswith(("#", "data:image/png;base64,", "data:,")), attributes
+    assert not re.findall(r"https?://|@import|url\((?!#)", html)
+    assert len(html.encode()) < 3_000_000
+
+
+def test_is_well_formed_and_accessible(html: str) -> None:
+    page = Page(html)
+    assert not page.open
+    assert len(page.ids) == len(set(page.ids))
+    assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+    assert all(attributes.get("scope") for tag, attributes in page.tags if tag == "th")
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert all(each.get("aria-hidden") or each.get("aria-label") for each in pictures)
+    targets = {(attributes.get("href") or "")[1:] for tag, attributes in page.tags if tag == "a"}
+    assert targets <= set(page.ids)
+
+
+def test_references_within_plots_are_each_plots_own(html: str) -> None:
+    for svg in re.findall(r"<svg role.*?</svg>", html, flags=re.DOTALL):
+        own = set(re.findall(r' id="([^"]+)"', svg))
+        assert set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg)) == {
+            (each, "") if f"url(#{each})" in svg else ("", each) for each in own
+        }
+
+
+def test_same_inputs_give_the_same_bytes(html: str, finished: Any) -> None:
+    assert finished.page() == html
+
+
+def test_hostile_names_are_text(html: str) -> None:
+    assert "<script" not in html
+    assert "<b>early" not in html
+    assert "\u202e" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\u202egnp.jpg" in html
+    assert "x" * (MAX_NAME + 1) not in html
+    assert "secret" not in html  # a source is called by its last part, not by an address that may hold a password
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=400), st.sampled_from([20, MAX_NAME]))
+def test_names_can_be_printed_and_are_bounded(raw: str, length: int) -> None:
+    shown = name(raw, length)
+    assert shown.isprintable()
+    shown.encode("utf-8")
+    assert len(shown) <= 10 * (length + 3)
+
+
+def test_example_pixels_are_the_stored_bytes(html: str, finished: Any) -> None:
+    shards = sorted(finished.data.glob("faces/*/faces-*.parquet"))
+    stored = {image["bytes"] for path in shards for image in pq.read_table(path)["image"].to_pylist()}
+    uris = re.findall(r'src="data:image/png;base64,([^"]+)"', html)
+    assert len(uris) > 10
+    assert {base64.b64decode(uri) for uri in uris} <= stored
+
+
+def test_large_crops_are_shown_smaller() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (256, 256, 3), np.uint8)
+    uri = data_uri(encode_png(noise), "here")
+    assert len(base64.b64decode(uri.partition(",")[2])) <= MAX_BYTES
+    with pytest.raises(FauxfaceError, match="here"):
+        data_uri(b"no picture", "here")
+
+
+def test_sample_warning_on_the_sample(empty: Any) -> None:
+    drawn = empty.params.datasets["photos"].model_copy(update={"source": "data/raw/sample/faces.tar"})
+    params = empty.params.model_copy(update={"datasets": {**empty.params.datasets, "photos": drawn}})
+    html = build_report(empty.reports, empty.data, params)
+    assert "Accuracy on the sample says nothing about real images" in html
+    assert "photos: the built-in sample" in html
+
+
+def test_no_sample_warning_on_other_data(html: str) -> None:
+    assert "sample-warning" not in html
+
+
+def test_says_so_when_nothing_has_run(empty: Any) -> None:
+    page = Page(empty.page())
+    for sentence in ("not cropped yet", "not been split yet", "No model has been trained yet", "No archive has been"):
+        assert sentence in page.text
+    assert not page.open
+
+
+@pytest.mark.parametrize(
+    ("gone", "sentence"),
+    [
+        ("reports/split.json", "have not been split yet"),
+        ("reports/train.json", "No model has been trained yet"),
+        ("reports/train_history.csv", "There is no history"),
+        ("reports/evaluate.json", "has not been evaluated yet"),
+        ("reports/evaluate", "points of the curves are missing"),
+        ("reports/score.json", "No archive has been scored yet"),
+        ("data/scores", "The scores themselves are not here"),
+        ("data/manifests", "There are no examples yet"),
+        ("data/model", "There is no model yet"),
+    ],
+)
+def test_a_missing_part_leaves_a_sentence(workspace: Any, gone: str, sentence: str) -> None:
+    path = workspace.root / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    page = Page(workspace.page())
+    assert sentence in page.text
+    assert not page.open
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        "reports/crop/photos.json",
+        "reports/split.json",
+        "reports/train.json",
+        "reports/train_history.csv",
+        "reports/evaluate.json",
+        "reports/evaluate/roc.csv",
+        "reports/score.json",
+        "data/model/card.json",
+        "data/manifests/test.parquet",
+        "data/faces/photos/images.parquet",
+        "data/faces/photos/faces-00000.parquet",
+        "data/scores/model=0123456789ab/archive=dump-0123456789ab/part-00001.parquet",
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe\x00"])
+def test_a_damaged_file_is_named(workspace: Any, damaged: str, content: bytes) -> None:
+    (workspace.root / damaged).write_bytes(content)
+    with pytest.raises(FauxfaceError, match=re.escape(damaged)):
+        workspace.page()
+
+
+def test_figures_out_of_step_are_called_out(workspace: Any) -> None:
+    path = workspace.reports / "score.json"
+    report = workspace.report("score.json")
+    report["model_id"] = "ffffffffffff"
+    report["archives"]["dump"]["inputs"] += 1
+    path.write_text(json.dumps(report), encoding="utf-8")
+    page = Page(workspace.page())
+    assert "faults" in page.ids
+    failed = [row[0] for row in page.table("checks") if "✗ does not hold" in row]
+    assert failed == ["Inputs of archive dump = sum of its statuses", "The archives were scored with this model"]
+
+
+def test_nothing_is_called_out_when_all_agrees(html: str) -> None:
+    page = Page(html)
+    assert "faults" not in page.ids
+    assert all(row[2] == "✓ holds" for row in page.table("checks")[1:])
+
+
+def test_examples_are_left_out_when_the_manifest_is_of_another_split(workspace: Any) -> None:
+    path = workspace.reports / "evaluate" / "confusion.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    assert "Real faces called real" not in workspace.page()
