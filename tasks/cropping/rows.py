@@ -47,7 +47,7 @@ def _face_columns(result: ImageResult, face: Face) -> Row:
         "padding": face.padding,
         "sharpness": face.sharpness,
         "corner_variance": face.corner_variance,
-        "phash": face.phash,
+        "phash": result.phash,
         "image": {"bytes": encode_png(face.rgb), "path": f"{face_id}.png"},
     }
 

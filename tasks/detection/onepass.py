@@ -37,7 +37,7 @@ class Face:
     """One face kept: its place in pixels of the original upright image, its crop, and what the crop tells.
 
     `index`: its rank among all faces of its image, the surest first; `box` (4,): x, y, width, height; `landmarks`
-    (5, 2); `rgb` (size, size, 3) uint8; `padding`: the crop's fraction outside of the image; `phash`: 32 bytes.
+    (5, 2); `rgb` (size, size, 3) uint8; `padding`: the crop's fraction outside of the image.
     """
 
     index: int
@@ -46,14 +46,17 @@ class Face:
     landmarks: Float
     rgb: Pixels
     padding: float
-    phash: bytes
     sharpness: float
     corner_variance: float
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept."""
+    """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept.
+
+    `phash`: 32 bytes, of the whole upright picture, where it has faces: it stays when a copy of the file is encoded
+    again, while a crop's would move with the detected box.
+    """
 
     member: str
     status: Status
@@ -65,6 +68,7 @@ class ImageResult:
     height: int | None = None
     jpeg_quality: int | None = None
     n_faces: int = 0
+    phash: bytes | None = None
     faces: list[Face] = field(default_factory=list)
 
 
@@ -166,7 +170,8 @@ def _image_result(opened: _Opened, found: Detections, params: CropParams, keep: 
         ]
     except ImageError as error:
         return ImageResult(opened.member.path, error.status, error.message, *facts)
-    return ImageResult(opened.member.path, found.status, "", *facts, len(found), faces)
+    picture = phash(opened.decoded.pixels) if faces else None
+    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, faces)
 
 
 def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:
@@ -192,7 +197,6 @@ def _face(opened: _Opened, found: Detections, index: int, params: CropParams, pi
         landmarks=landmarks,
         rgb=crop.rgb,
         padding=crop.padding,
-        phash=phash(crop.rgb),
         sharpness=sharpness(crop.rgb),
         corner_variance=corner_variance(crop.rgb),
     )
