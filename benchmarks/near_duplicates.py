@@ -24,16 +24,14 @@ COPIED = 60  # pictures of each source
 
 def main() -> None:
     """Print the distances for each source."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sources", nargs="+")
     print(f"{'source':<28}{'pictures':>9}{'copies: median':>16}{'99 %':>6}{'nearest other: least':>22}{'1 %':>6}")
     for source in parser.parse_args().sources:
         copies = [distance for picture in islice(_pictures(source), COPIED) for distance in _copies(picture)]
         nearest = _nearest([phash(picture) for picture in _pictures(source)])
-        print(
-            f"{source.rsplit('/', 1)[-1]:<28}{len(nearest):>9}{np.median(copies):>16.0f}{np.percentile(copies, 99):>6.0f}"
-            f"{nearest.min():>22}{np.percentile(nearest, 1):>6.0f}"
-        )
+        name, near, far = source.rsplit("/", 1)[-1], np.percentile(copies, [50, 99]), np.percentile(nearest, 1)
+        print(f"{name:<28}{len(nearest):>9}{near[0]:>16.0f}{near[1]:>6.0f}{nearest.min():>22}{far:>6.0f}")
 
 
 def _pictures(source: str) -> Iterator[NDArray[np.uint8]]:

@@ -30,7 +30,7 @@ Pixels = NDArray[np.uint8]
 
 def main() -> None:
     """Parse the command line, time both, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source")
     parser.add_argument("--model", type=Path, default=Path("data/model"))
     parser.add_argument("--naive-images", type=int, default=12, help="the script is slow: it gets this many images")
@@ -71,13 +71,13 @@ def _script(model: Path) -> Callable[[bytes], float | None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
 
-    from tasks.training.artefact import load_keras
+    from tasks.training.network_file import load_keras
 
     detector, network = MTCNN(), load_keras(model)
     size = network.input_shape[1]
 
     def predict(file: bytes) -> float | None:
-        pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        pixels = np.asarray(cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
         faces = detector.detect_faces(pixels)
         if not faces:
             return None

@@ -72,7 +72,8 @@ def test_every_input_has_one_row_and_every_face_its_label_and_group(job: CropJob
     assert len(faces) == counts.faces >= 18
     assert {(face["member"].split("/")[0], face["label"]) for face in faces} == {("real", 0), ("fake", 1)}
     assert all(face["group"] for face in faces)
-    assert sorted(path.name for path in final.iterdir()) == ["faces-00000.parquet", "faces-00001.parquet", "images.parquet"]
+    names = sorted(path.name for path in final.iterdir())
+    assert names == ["faces-00000.parquet", "faces-00001.parquet", "images.parquet"]
 
 
 def test_a_shard_has_the_public_schema_and_equal_bytes_on_two_runs(job: CropJob, dump: Path) -> None:
