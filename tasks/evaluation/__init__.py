@@ -1,0 +1,1 @@
+"""Evaluation: metrics, intervals, threshold, calibration and the trivial-feature baseline, on rows of scores."""

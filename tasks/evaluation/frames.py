@@ -1,0 +1,39 @@
+"""Rows for the evaluation: the faces of a manifest with their trivial features and, from a classifier, their scores."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tasks.evaluation.baseline import FEATURES
+from tasks.scoring.classifier import Classifier
+from tasks.scoring.crops import by_shard, read_crops, read_manifest, read_shard
+
+
+def feature_rows(manifest: Path, faces: Path) -> pd.DataFrame:
+    """Return a manifest's rows with the columns FEATURES beside its own; raises FauxfaceError for missing shards."""
+    rows = read_manifest(manifest)
+    parts = []
+    for (dataset, shard), positions in by_shard(rows):
+        part = rows.iloc[positions]
+        table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), FEATURES)
+        parts.append(table.select(FEATURES).to_pandas().set_index(positions))
+    return rows.join(pd.concat(parts)) if parts else rows.reindex(columns=[*rows.columns, *FEATURES])
+
+
+def scored_rows(manifest: Path, faces: Path, classifier: Classifier, workers: int) -> pd.DataFrame:
+    """Return `feature_rows` with `logit` and calibrated `p_fake`; one shard's crops are in memory at a time."""
+    rows = feature_rows(manifest, faces)
+    logits = np.empty(len(rows), np.float32)
+    size = classifier.card.input_size
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        for (dataset, shard), positions in by_shard(rows):
+            part = rows.iloc[positions]
+            face_ids = part["face_id"].tolist()
+            logits[positions] = classifier.logits(
+                read_crops(faces, dataset, shard, part["row"].tolist(), face_ids, size, pool)
+            )
+    return rows.assign(logit=logits, p_fake=classifier.calibrated(logits))

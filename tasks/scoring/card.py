@@ -1,0 +1,112 @@
+"""The model's card: what a trained model is, how it was made, and the hashes that its other files must have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from tasks.params import CropParams, FauxfaceError
+from tasks.params.files import sha256_file
+from tasks.params.models import Frozen
+
+CARD = "card.json"
+ARCHITECTURE = "architecture.json"
+WEIGHTS = "model.weights.h5"
+SCORER = "scorer.xml"
+SCORER_WEIGHTS = "scorer.bin"
+FILES = (ARCHITECTURE, WEIGHTS, SCORER, SCORER_WEIGHTS)
+
+
+class ModelCard(Frozen):
+    """card.json. Calibrated p_fake = sigmoid(logit / temperature); a face counts as fake from `threshold` upwards."""
+
+    format: Literal[1] = 1
+    model_id: str = Field(pattern=r"^[0-9a-f]{12}$")
+    recipe: dict[str, Any]
+    input_size: int = Field(ge=1)
+    crop: CropParams
+    threshold: float
+    temperature: float = Field(gt=0)
+    seed: int
+    data: dict[str, str]
+    valid: dict[str, Any]
+    versions: dict[str, str]
+    device: str
+    files: dict[str, str]
+
+    def expected_id(self) -> str:
+        """Return the id that the card's own content leads to; one that differs from `model_id` was edited."""
+        files = (self.files[ARCHITECTURE], self.files[WEIGHTS])
+        return model_id(*files, self.crop, self.input_size, self.threshold, self.temperature)
+
+
+def model_id(
+    architecture: str, weights: str, crop: CropParams, input_size: int, threshold: float, temperature: float
+) -> str:
+    """Return 12 hexadecimal digits that stand for everything which decides a verdict.
+
+    `architecture` and `weights` are SHA-256 digests of the files; of the crop only what decides its pixels counts.
+    """
+    content = [architecture, weights, crop.recipe(), input_size, threshold, temperature]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read_card(model: Path) -> ModelCard:
+    """Return the card in the folder `model`; raises FauxfaceError when there is none or it cannot be read."""
+    path = model / CARD
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FauxfaceError(
+            f"{model}: holds no model ({CARD} is missing). Train one with `fauxface train` or `dvc repro train`, fetch "
+            "one with `dvc pull`, or name another folder with --model."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FauxfaceError(f"{path}: cannot be read ({error}). Train again or fetch it with `dvc pull`.") from None
+    return _parse(text, path)
+
+
+def verify_files(model: Path, card: ModelCard) -> None:
+    """Compare the model's files with the card; raises FauxfaceError naming the file that is missing or differs."""
+    for name in FILES:
+        path = model / name
+        if not path.is_file():
+            raise FauxfaceError(f"{path}: is missing from the model. Train again or fetch it with `dvc pull`.")
+        found, expected = sha256_file(path), card.files.get(name)
+        if found != expected:
+            raise FauxfaceError(
+                f"{path}: is not the file that the model was saved with (SHA-256 {found}, {CARD} says {expected}). "
+                "It was changed or damaged: train again or fetch it with `dvc pull`."
+            )
+    if card.expected_id() != card.model_id:
+        raise FauxfaceError(
+            f"{model / CARD}: its id {card.model_id} does not follow from its content ({card.expected_id()}): crop "
+            "parameters, threshold or temperature were edited. Train again or fetch it with `dvc pull`."
+        )
+
+
+def load_card(model: Path) -> ModelCard:
+    """Return the card of a model whose files have all been verified against it; raises FauxfaceError."""
+    card = read_card(model)
+    verify_files(model, card)
+    return card
+
+
+def _parse(text: str, path: Path) -> ModelCard:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FauxfaceError(f"{path}: is no JSON ({error}). Train again or fetch it with `dvc pull`.") from None
+    version = content.get("format") if isinstance(content, dict) else None
+    if version != 1:
+        raise FauxfaceError(f"{path}: has format {version!r}, this version of fauxface reads format 1. Train again.")
+    try:
+        return ModelCard.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise FauxfaceError(f"{path}: {key}: {first['msg']}. Train again or fetch it with `dvc pull`.") from None

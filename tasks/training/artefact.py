@@ -1,0 +1,94 @@
+"""The model artefact: network, scorer and card, accepted only when both forms of the network agree on real faces."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.params import CropParams, FauxfaceError
+from tasks.params.files import TEMP_PREFIX, sha256_file, write_json
+from tasks.scoring.card import ARCHITECTURE, CARD, FILES, WEIGHTS, ModelCard, model_id
+from tasks.scoring.classifier import Classifier
+from tasks.training.export import export_scorer
+from tasks.training.network_file import write_network
+from tasks.training.zoo import logit_model
+
+# Largest difference between the logits of Keras and of OpenVINO, both at f32.
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class About:
+    """What a card says beside hashes and ids; see ModelCard."""
+
+    recipe: dict[str, Any]
+    crop: CropParams
+    threshold: float
+    temperature: float
+    seed: int
+    data: dict[str, str]
+    valid: dict[str, Any]
+    versions: dict[str, str]
+    device: str
+
+
+def save_artefact(network: keras.Model, folder: Path, about: About, faces: NDArray[np.uint8]) -> ModelCard:
+    """Write the artefact of `network` (giving p_fake) to `folder`, whole or not at all, and return its card.
+
+    `faces` (n, size, size, 3) uint8 RGB are scored by both forms of the network; raises FauxfaceError when a logit
+    differs by more than TOLERANCE, or when the network cannot be exported.
+    """
+    with _appearing(folder) as temp:
+        write_network(network, temp)
+        export_scorer(temp)
+        card = _card(temp, network, about)
+        write_json(temp / CARD, card.model_dump(mode="json"))
+        _compare(network, Classifier.load(temp), faces)
+    return card
+
+
+def _card(folder: Path, network: keras.Model, about: About) -> ModelCard:
+    files = {name: sha256_file(folder / name) for name in FILES}
+    size = int(network.input_shape[1])
+    identity = model_id(files[ARCHITECTURE], files[WEIGHTS], about.crop, size, about.threshold, about.temperature)
+    return ModelCard(model_id=identity, input_size=size, files=files, **vars(about))
+
+
+def _compare(network: keras.Model, classifier: Classifier, faces: NDArray[np.uint8]) -> None:
+    expected = keras_logits(network, faces)
+    largest = float(np.max(np.abs(expected - classifier.logits(faces)), initial=0.0))
+    if not largest <= TOLERANCE:
+        raise FauxfaceError(
+            f"training: the exported scorer differs from the network by {largest:.2g} in its logits ({TOLERANCE:g} is "
+            "allowed). The model was not saved; report this with the versions of Keras and OpenVINO."
+        )
+
+
+def keras_logits(network: keras.Model, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits, (n,) float32, that Keras computes for faces (n, size, size, 3) uint8 of the input's size."""
+    logits = logit_model(network).predict(faces.astype(np.float32), batch_size=32, verbose=0)
+    return np.asarray(logits, np.float32).reshape(-1)
+
+
+@contextmanager
+def _appearing(folder: Path) -> Iterator[Path]:
+    """Yield an empty sibling that takes the place of `folder` when all went well, and vanishes when not."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temp = folder.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{folder.name}")
+    temp.mkdir()
+    try:
+        yield temp
+        if folder.exists():
+            shutil.rmtree(folder)
+        temp.replace(folder)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)

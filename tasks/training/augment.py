@@ -1,0 +1,57 @@
+"""Augmentation with albumentations, from the recipe, with a random state of its own for every face and epoch."""
+
+from __future__ import annotations
+
+import random
+import threading
+import warnings
+from collections.abc import Sequence
+
+import albumentations
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.params import FauxfaceError
+from tasks.training.recipes import TransformSpec
+
+
+class Augmenter:
+    """The transforms of a recipe; what becomes of a face depends on its seed alone, whichever thread does it."""
+
+    def __init__(self, specs: Sequence[TransformSpec], size: int) -> None:
+        self._specs = tuple(specs)
+        self._threads = threading.local()
+        probe = self(np.full((size, size, 3), 128, np.uint8), (0,))
+        if probe.shape != (size, size, 3) or probe.dtype != np.uint8:
+            raise FauxfaceError(
+                f"augmentation: gives {probe.shape} {probe.dtype}, the network needs ({size}, {size}, 3) uint8."
+            )
+
+    def __call__(self, image: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
+        """Return the augmented image, (size, size, 3) uint8; equal seeds give equal images."""
+        pipeline = self._pipeline()
+        state = np.random.default_rng(seed)
+        pipeline.set_random_state(state, random.Random(int(state.integers(2**63))))  # noqa: S311
+        return np.asarray(pipeline(image=image)["image"])
+
+    def _pipeline(self) -> albumentations.Compose:
+        """Return this thread's own pipeline: albumentations keeps random state inside its transforms."""
+        pipeline = getattr(self._threads, "pipeline", None)
+        if pipeline is None:
+            pipeline = albumentations.Compose([build_transform(spec) for spec in self._specs])
+            self._threads.pipeline = pipeline
+        return pipeline
+
+
+def build_transform(spec: TransformSpec) -> albumentations.BasicTransform | albumentations.BaseCompose:
+    """Return the transform that a recipe names; raises FauxfaceError for a name or argument that it does not have."""
+    kind = getattr(albumentations, spec.name, None)
+    if not (isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform | albumentations.BaseCompose)):
+        raise FauxfaceError(f"augmentation: {spec.name!r} is no transform of albumentations.")
+    inner = {"transforms": [build_transform(one) for one in spec.transforms]} if spec.transforms else {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # albumentations only warns about an argument that it does not know
+            return kind(**inner, **spec.arguments)
+    except (TypeError, ValueError, UserWarning) as error:
+        raise FauxfaceError(f"augmentation: {spec.name}: {' '.join(str(error).split())}") from None

@@ -1,0 +1,74 @@
+"""Export a network to OpenVINO: `python -m tasks.training.export FOLDER`, always in a process of its own.
+
+Keras' own OpenVINO backend builds the graph, so that the training may run on any backend, no TensorFlow is loaded, and
+the names in the graph, which Keras counts up within a process, are the same every time: equal networks, equal bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+
+from tasks.params import FauxfaceError
+from tasks.scoring.card import SCORER
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def export_scorer(folder: Path) -> None:
+    """Write scorer.xml and scorer.bin beside the network in `folder`: the same input, the logit (n, 1) as output.
+
+    Raises FauxfaceError with what the exporting process said when it failed.
+    """
+    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    surroundings = {**os.environ, "KERAS_BACKEND": "openvino", "PYTHONPATH": paths}
+    command = [sys.executable, "-m", "tasks.training.export", str(folder)]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise FauxfaceError(f"{folder}: the network cannot be exported to OpenVINO: {said[-1] if said else 'killed'}")
+
+
+def main() -> None:
+    """Export the network in the folder that is the first argument."""
+    sys.meta_path.insert(0, _Hidden())
+    from tasks.training.network_file import read_network
+    from tasks.training.zoo import logit_model
+
+    folder = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory(dir=folder) as temp:
+        logit_model(read_network(folder)).export(f"{temp}/{SCORER}", format="openvino", verbose=False)
+        _free_batch(Path(temp) / SCORER, folder / SCORER)
+
+
+def _free_batch(exported: Path, path: Path) -> None:
+    """Write the exported graph to `path` for any number of images: Keras lets Flatten expect the one it traced with."""
+    import openvino
+    from openvino import opset13
+
+    graph = openvino.Core().read_model(exported)
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() == "Reshape" and node.input(0).get_partial_shape()[0].is_dynamic:
+            shape = node.input_value(1).get_node().data.copy()
+            shape[0] = -1
+            node.input(1).replace_source_output(opset13.constant(shape).output(0))
+            graph.validate_nodes_and_infer_types()  # what follows a Reshape only now has a free batch as well
+    openvino.serialize(graph, path)
+
+
+class _Hidden(MetaPathFinder):
+    """Hides TensorFlow, which Keras would load, for seconds, just to see that a value is none of its types; and
+    openvino_telemetry, which reports each import of OpenVINO to its maker."""
+
+    def find_spec(self, fullname: str, _path: object = None, _target: object = None) -> None:
+        """Called by an import."""
+        if fullname in ("tensorflow", "openvino_telemetry"):
+            raise ModuleNotFoundError(fullname)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.evaluation import confidence
+from tasks.evaluation.confidence import INTERVALS, intervals
+from tasks.evaluation.metrics import summary
+
+
+def sample(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n)
+    return labels, np.round(1 / (1 + np.exp(-(2 * labels - 1 + random.normal(0, 1.5, n)))), 2)
+
+
+def each(n: int) -> np.ndarray:
+    return np.array([f"row {number}" for number in range(n)], object)
+
+
+def test_an_interval_holds_the_figure_and_repeats_with_its_seed() -> None:
+    labels, p_fake = sample(300)
+    bounds = intervals(labels, p_fake, each(300), 0.5, 500, seed=1)
+    figures = summary(labels, p_fake, 0.5)
+    for name in INTERVALS:
+        low, high = bounds[name] or (np.nan, np.nan)
+        assert low < figures[name] < high, name
+    assert bounds == intervals(labels, p_fake, each(300), 0.5, 500, seed=1)
+    assert bounds != intervals(labels, p_fake, each(300), 0.5, 500, seed=2)
+
+
+def test_the_interval_of_an_accuracy_is_as_wide_as_theory_says() -> None:
+    labels, p_fake = sample(400)
+    accuracy = summary(labels, p_fake, 0.5)["accuracy"]
+    low, high = intervals(labels, p_fake, each(400), 0.5, 4000, seed=1)["accuracy"] or (0, 0)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(accuracy * (1 - accuracy) / 400), rel=0.1)
+
+
+def test_repeated_images_of_a_group_add_no_certainty() -> None:
+    labels, p_fake = sample(60)
+    many_labels, many_p = np.repeat(labels, 10), np.repeat(p_fake, 10)
+    groups = np.repeat(each(60), 10)
+    once = intervals(labels, p_fake, each(60), 0.5, 1000, seed=1)
+    by_group = intervals(many_labels, many_p, groups, 0.5, 1000, seed=1)
+    by_row = intervals(many_labels, many_p, each(600), 0.5, 1000, seed=1)
+    for name in INTERVALS:
+        widths = [high - low for low, high in (once[name] or (0, 0), by_group[name] or (0, 0), by_row[name] or (0, 0))]
+        assert widths[1] == pytest.approx(widths[0], rel=1e-9), name
+        assert widths[2] < 0.6 * widths[1], name
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.integers(2, 30))
+def test_a_weighted_draw_equals_the_figures_of_the_repeated_rows(seed: int, n: int) -> None:
+    labels, p_fake = sample(n, seed)
+    labels[:2] = (0, 1)
+    counts = np.random.default_rng(seed).integers(0, 4, n)
+    counts[:2] += 1
+    drawn = confidence._figures(counts[None].astype(float), labels, p_fake, 0.5)
+    expected = summary(np.repeat(labels, counts), np.repeat(p_fake, counts), 0.5)
+    for name in INTERVALS:
+        if expected[name] is None:
+            assert np.isnan(drawn[name][0])
+        else:
+            assert drawn[name][0] == pytest.approx(expected[name]), name
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, p_fake = sample(50)
+    whole = intervals(labels, p_fake, each(50), 0.5, 100, seed=1)
+    monkeypatch.setattr(confidence, "CHUNK", 50 * 7)
+    assert intervals(labels, p_fake, each(50), 0.5, 100, seed=1) == whole
+
+
+def test_one_class_or_one_group_has_no_interval_where_there_is_nothing_to_say() -> None:
+    ones = np.ones(20, int)
+    bounds = intervals(ones, np.linspace(0, 1, 20), each(20), 0.5, 100, seed=1)
+    assert bounds["accuracy"] is not None
+    assert bounds["accuracy_real"] is bounds["roc_auc"] is bounds["precision"] is None
+    alone = intervals(ones, np.linspace(0, 1, 20), np.full(20, "same", object), 0.5, 100, seed=1)
+    assert set(alone.values()) == {None}

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.evaluation.baseline import TrivialBaseline
+from tasks.evaluation.evaluate import ERRORS_SHOWN, evaluate
+from tasks.params import EvaluateParams, FauxfaceError
+
+PARAMS = EvaluateParams(bootstrap=100)
+
+
+def frame(dataset: str, n: int, seed: int, label: int | None = None, skill: float = 1.5) -> pd.DataFrame:
+    """Rows of a data set whose trivial features say nothing; `skill` is how far the model's logits are apart."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, n) if label is None else np.full(n, label)
+    logits = skill * (2 * labels - 1) + random.normal(0, 1, n)
+    return pd.DataFrame(
+        {
+            "face_id": [f"{dataset}-{seed}-{number}#0" for number in range(n)],
+            "dataset": dataset,
+            "source": dataset,
+            "group": [f"{dataset}-{seed}-{number // 2}" for number in range(n)],
+            "label": labels.astype(np.int8),
+            "logit": logits.astype(np.float32),
+            "p_fake": (1 / (1 + np.exp(-logits))).astype(np.float32),
+            "width": 256,
+            "height": 256,
+            "file_bytes": random.integers(8_000, 20_000, n),
+            "jpeg_quality": pd.array(random.choice([75, 80], n), dtype="Int16"),
+            "format": "JPEG",
+            "sharpness": random.random(n).astype(np.float32),
+            "corner_variance": random.random(n).astype(np.float32),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def splits() -> dict[str, pd.DataFrame]:
+    test = [frame("ffhq", 200, 3), frame("omi", 60, 4, label=1, skill=0.5), frame("lfw", 80, 5, label=0)]
+    return {"train": frame("ffhq", 400, 1), "valid": frame("ffhq", 200, 2), "test": pd.concat(test, ignore_index=True)}
+
+
+@pytest.fixture(scope="module")
+def report(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    return evaluate(**splits, threshold=0.5, params=PARAMS).report
+
+
+def test_the_report_is_finite_stable_json(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+    text = json.dumps(report, allow_nan=False)
+    assert text == json.dumps(evaluate(**splits, threshold=0.5, params=PARAMS).report, allow_nan=False)
+
+
+def test_every_set_of_rows_is_what_its_name_says(report: dict[str, Any]) -> None:
+    assert (report["overall"]["n"], report["in_domain"]["n"]) == (340, 200)
+    assert {name: figures["in_training"] for name, figures in report["datasets"].items()} == {
+        "ffhq": True,
+        "lfw": False,
+        "omi": False,
+    }
+    omi, lfw = report["datasets"]["omi"], report["datasets"]["lfw"]
+    assert omi["roc_auc"] is None
+    assert "one class only" in omi["reasons"]["roc_auc"]
+    assert lfw["accuracy"] == lfw["accuracy_real"]
+    assert report["threshold"] == {"value": 0.5, "chosen_on": "valid", "by": "best balanced accuracy", "n": 200}
+
+
+def test_a_one_class_set_is_crossed_with_the_other_class_of_the_known_sets(
+    splits: dict[str, pd.DataFrame], report: dict[str, Any]
+) -> None:
+    test = splits["test"]
+    reals = int(((test["dataset"] == "ffhq") & (test["label"] == 0)).sum())
+    cross = report["cross"]
+    assert list(cross) == ["lfw against in-domain fake faces", "omi against in-domain real faces"]
+    figures = cross["omi against in-domain real faces"]
+    assert (figures["n_fake"], figures["n_real"]) == (60, reals)
+    assert figures["roc_auc"] < report["in_domain"]["roc_auc"]
+
+
+def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+    test = splits["test"].set_index("face_id")
+    for kind, label, sign in (("real_as_fake", 0, -1), ("fake_as_real", 1, 1)):
+        shown = report["errors"][kind]
+        wrong = test[(test["label"] == label) & ((test["p_fake"] >= 0.5) != label)]
+        assert len(shown) == min(ERRORS_SHOWN, len(wrong))
+        scores = [sign * row["p_fake"] for row in shown]
+        assert scores == sorted(scores)
+        assert {row["face_id"] for row in shown} <= set(wrong.index)
+        assert scores[0] == pytest.approx(sign * (wrong["p_fake"].min() if label else wrong["p_fake"].max()), abs=1e-6)
+
+
+def test_the_threshold_is_used_as_given_and_test_rows_change_no_choice(splits: dict[str, pd.DataFrame]) -> None:
+    """Turning all test labels round changes the test figures only."""
+    flipped = {**splits, "test": splits["test"].assign(label=1 - splits["test"]["label"])}
+    one = evaluate(**splits, threshold=0.4, params=PARAMS).report
+    other = evaluate(**flipped, threshold=0.4, params=PARAMS).report
+    assert one["threshold"] == other["threshold"]
+    assert one["in_domain"]["accuracy"] == pytest.approx(1 - other["in_domain"]["accuracy"], abs=2e-6)
+    assert one["in_domain"]["baseline"]["accuracy"] == pytest.approx(
+        1 - other["in_domain"]["baseline"]["accuracy"], abs=2e-6
+    )
+
+
+def test_the_baseline_stands_at_chance_where_nothing_gives_the_label_away(report: dict[str, Any]) -> None:
+    low, high = report["in_domain"]["baseline"]["intervals"]["roc_auc"]
+    assert low < 0.5 < high
+    assert report["in_domain"]["roc_auc"] > 0.9
+
+
+@pytest.mark.parametrize("feature", ["jpeg_quality", "file_bytes", "format", "sharpness", "width"])
+def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, pd.DataFrame], feature: str) -> None:
+    values: dict[str, Any] = {
+        "jpeg_quality": pd.array([75, 92], dtype="Int16"),
+        "file_bytes": np.array([9_000, 15_000]),
+        "format": np.array(["JPEG", "PNG"], object),
+        "sharpness": np.array([0.2, 0.9]),
+        "width": np.array([256, 250]),
+    }[feature]
+    planted = {name: rows.assign(**{feature: values[rows["label"].to_numpy()]}) for name, rows in splits.items()}
+    report = evaluate(**planted, threshold=0.5, params=PARAMS).report
+    assert report["in_domain"]["baseline"]["roc_auc"] > 0.99
+    assert report["in_domain"]["baseline"]["accuracy"] > 0.99
+
+
+def test_the_baseline_takes_missing_facts_and_unseen_formats(splits: dict[str, pd.DataFrame]) -> None:
+    rows = splits["test"].assign(jpeg_quality=pd.array([None] * 340, dtype="Int16"), format="WEBP", sharpness=np.nan)
+    p_fake = TrivialBaseline().fit(splits["train"]).p_fake(rows)
+    assert np.all((p_fake > 0) & (p_fake < 1))
+
+
+def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) -> None:
+    plots = evaluate(**splits, threshold=0.5, params=PARAMS).plots
+    assert list(plots) == ["roc", "pr", "calibration", "confusion", "histogram"]
+    roc = plots["roc"]
+    assert {"in_domain", "ffhq", "omi against in-domain real faces"} <= set(roc["rows"])
+    assert "omi" not in set(roc["rows"])
+    curve = roc[roc["rows"] == "in_domain"]
+    assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(
+        evaluate(**splits, threshold=0.5, params=PARAMS).report["in_domain"]["roc_auc"], abs=1e-5
+    )
+    assert np.isfinite(roc.select_dtypes("number").to_numpy()).all()
+    assert len(plots["confusion"]) == plots["calibration"]["n"].sum() == 200
+    counts = plots["histogram"].groupby("rows")[["real", "fake"]].sum().sum(axis=1)
+    assert counts["omi"] == 60
+
+
+def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str, pd.DataFrame]) -> None:
+    others = splits["test"][splits["test"]["dataset"] != "ffhq"]
+    evaluation = evaluate(splits["train"], splits["valid"], others, 0.5, PARAMS)
+    assert evaluation.report["in_domain"] is None
+    assert evaluation.report["cross"] == {}
+    assert set(evaluation.plots["roc"]["rows"]) == {"overall"}
+
+
+def test_an_empty_split_is_an_error(splits: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(FauxfaceError, match="the test split holds no faces"):
+        evaluate(splits["train"], splits["valid"], splits["test"].head(0), 0.5, PARAMS)

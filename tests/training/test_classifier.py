@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.imaging.resize import resize_to
+from tasks.scoring.classifier import Classifier, probability
+from tasks.scoring.crops import load_crops, read_manifest
+
+
+@pytest.fixture(scope="module")
+def classifier(trained: Any) -> Classifier:
+    return Classifier.load(trained.model, 2)
+
+
+@pytest.fixture(scope="module")
+def faces(toy: Any) -> np.ndarray:
+    return load_crops(read_manifest(toy.manifests / "test.parquet"), toy.faces, 48, 2)
+
+
+def test_a_face_scores_the_same_in_any_company(classifier: Classifier, faces: np.ndarray) -> None:
+    together = classifier.logits(faces)
+    alone = np.concatenate([classifier.logits(face[None]) for face in faces])
+    assert np.array_equal(together, alone)
+    assert np.array_equal(classifier.logits(faces[::-1])[::-1], together)
+
+
+def test_many_threads_may_ask_at_once(classifier: Classifier, faces: np.ndarray) -> None:
+    expected = [classifier.logits(faces[start:]) for start in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda start: classifier.logits(faces[start:]), range(16)))
+    assert all(np.array_equal(one, other) for one, other in zip(expected, found, strict=True))
+
+
+def test_crops_of_another_side_are_resized_as_in_training(classifier: Classifier) -> None:
+    large = np.random.default_rng(2).integers(0, 256, (3, 96, 96, 3), np.uint8)
+    small = np.stack([resize_to(crop, 48) for crop in large])
+    assert np.array_equal(classifier.logits(large), classifier.logits(small))
+
+
+def test_no_crops_give_no_scores(classifier: Classifier) -> None:
+    assert classifier.p_fake(np.empty((0, 48, 48, 3), np.uint8)).shape == (0,)
+
+
+def test_p_fake_is_the_calibrated_logit(classifier: Classifier, faces: np.ndarray) -> None:
+    logits = classifier.logits(faces).astype(np.float64)
+    expected = 1 / (1 + np.exp(-logits / classifier.card.temperature))
+    np.testing.assert_allclose(classifier.p_fake(faces), expected, rtol=1e-5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20), st.floats(0.25, 20))
+def test_probabilities_are_ordered_like_the_logits(logits: list[float], temperature: float) -> None:
+    ordered = probability(np.sort(np.array(logits)), temperature)
+    assert np.all((ordered >= 0) & (ordered <= 1))
+    assert np.all(np.diff(ordered) >= 0)
+
+
+def test_scoring_loads_neither_keras_nor_tensorflow(trained: Any, project: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from tasks.scoring.classifier import Classifier\n"
+        f"Classifier.load(Path({str(trained.model)!r}))\n"
+        "assert not {'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules), sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.evaluation.threshold import best_threshold
+from tasks.manifests.schemas import MANIFEST
+from tasks.params import CropParams, FauxfaceError
+from tasks.params.files import sha256_file
+from tasks.scoring.card import FILES
+from tasks.scoring.classifier import Classifier
+from tasks.scoring.crops import load_crops, read_manifest
+from tasks.training import callbacks, fit
+from tasks.training.loader import FaceBatches
+from tasks.training.state import Progress, TrainingState
+
+
+def test_a_separable_problem_is_learnt(toy: Any, trained: Any) -> None:
+    test = read_manifest(toy.manifests / "test.parquet")
+    classifier = Classifier.load(trained.model)
+    p_fake = classifier.p_fake(load_crops(test, toy.faces, 48, 2))
+    assert np.mean((p_fake >= classifier.card.threshold) == (test["label"] == 1)) > 0.9
+
+
+def test_the_report_and_the_history_say_how_it_went(trained: Any) -> None:
+    report = trained.result.report
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report["epochs"] == 4
+    assert report["train_faces"] == 160
+    assert report["images_per_second"] > 0
+    with (trained.folder / "history.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    losses = [float(row["val_loss"]) for row in rows]
+    assert report["best_epoch"] == losses.index(min(losses)) + 1
+    assert {"loss", "accuracy", "auc", "val_auc", "learning_rate"} <= set(rows[0])
+
+
+def test_the_state_is_gone_after_success(trained: Any) -> None:
+    assert sorted(path.name for path in trained.folder.iterdir()) == ["history.csv", "model"]
+
+
+def test_threshold_and_temperature_come_from_the_validation_split(toy: Any, trained: Any) -> None:
+    valid = read_manifest(toy.manifests / "valid.parquet")
+    classifier = Classifier.load(trained.model)
+    p_fake = classifier.p_fake(load_crops(valid, toy.faces, 48, 2))
+    assert classifier.card.threshold == pytest.approx(best_threshold(valid["label"].to_numpy(), p_fake), abs=1e-4)
+    assert classifier.card.valid["n"] == len(valid)
+
+
+def test_training_never_opens_the_test_split(toy: Any, trained: Any, tmp_path: Path) -> None:
+    """The same artefact without it: nothing was chosen on it."""
+    manifests = tmp_path / "manifests"
+    manifests.mkdir()
+    for name in ("train.parquet", "valid.parquet"):
+        (manifests / name).write_bytes((toy.manifests / name).read_bytes())
+    (tmp_path / "faces").symlink_to(toy.faces)
+    again = type(toy)(tmp_path, toy.recipe).train(tmp_path / "out")
+    assert again.card == trained.result.card
+    for name in (*FILES, "card.json"):
+        assert sha256_file(tmp_path / "out" / "model" / name) == sha256_file(trained.model / name)
+
+
+def test_another_seed_gives_another_model(toy: Any, trained: Any, tmp_path: Path) -> None:
+    other = toy.train(tmp_path, seed=4, epochs=1)
+    assert other.card.model_id != trained.result.card.model_id
+    assert other.card.files["model.weights.h5"] != trained.result.card.files["model.weights.h5"]
+
+
+def test_a_split_without_one_class_is_refused(toy: Any, tmp_path: Path) -> None:
+    manifests = tmp_path / "manifests"
+    manifests.mkdir()
+    for name in ("train", "valid"):
+        rows = read_manifest(toy.manifests / f"{name}.parquet")
+        kept = rows[rows["label"] == 1] if name == "valid" else rows
+        pq.write_table(pa.Table.from_pandas(kept, MANIFEST, preserve_index=False), manifests / f"{name}.parquet")
+    (tmp_path / "faces").symlink_to(toy.faces)
+    with pytest.raises(FauxfaceError, match=r"valid.parquet: holds no real face"):
+        type(toy)(tmp_path, toy.recipe).train(tmp_path / "out")
+
+
+def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(toy: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        FauxfaceError, match=r"the loss is (nan|inf) in epoch \d, (batch \d+|validation).*learning_rate"
+    ):
+        toy.train(tmp_path, learning_rate=1e30)
+    assert not (tmp_path / "model").exists()
+
+
+def test_class_weights_make_both_classes_count_the_same() -> None:
+    labels = np.array([0] * 30 + [1] * 10, np.int8)
+    weights = fit.balanced_weights(labels)
+    assert weights[0] * 30 == pytest.approx(weights[1] * 10)
+    assert weights[0] * 30 + weights[1] * 10 == pytest.approx(40)
+
+
+def test_the_data_is_told_each_epoch_before_its_first_batch(
+    toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    told: list[int] = []
+    ask, tell = FaceBatches.__getitem__, callbacks.TellEpoch.on_epoch_begin
+
+    def listen(self: FaceBatches, index: int) -> Any:
+        if self._shuffle and told:
+            seen.append(self.epoch)
+        return ask(self, index)
+
+    def on_epoch_begin(self: Any, epoch: int, logs: Any = None) -> None:
+        tell(self, epoch, logs)
+        told.append(epoch)
+
+    monkeypatch.setattr(FaceBatches, "__getitem__", listen)
+    monkeypatch.setattr(callbacks.TellEpoch, "on_epoch_begin", on_epoch_begin)
+    toy.train(tmp_path, epochs=3)
+    batches = 10
+    assert [seen.count(epoch) for epoch in range(3)] == [batches] * 3
+    assert seen == sorted(seen)
+
+
+def test_progress_lines_are_written_once_an_epoch_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show = callbacks.ShowProgress(2, 3)
+    for epoch in range(2):
+        show.on_epoch_begin(epoch)
+        for batch in range(3):
+            show.on_train_batch_end(batch)
+        show.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25, "val_auc": 0.75})
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("epoch 2/2")
+    assert "val_loss=0.250" in lines[1]
+
+
+def test_a_state_of_another_training_is_not_used(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    progress = Progress(epochs=2, best_epoch=1, best_loss=0.5, best=model.get_weights())
+    TrainingState(tmp_path, "mine").save(model, progress)
+    assert TrainingState(tmp_path, "mine").restore(model).epochs == 2
+    assert TrainingState(tmp_path, "other").restore(model).epochs == 0
+    (tmp_path / "state.npz").write_bytes((tmp_path / "state.npz").read_bytes()[:100])
+    assert TrainingState(tmp_path, "mine").restore(model).epochs == 0
+
+
+def test_the_crop_parameters_are_in_the_card(trained: Any) -> None:
+    assert trained.result.card.crop == CropParams()
+    assert pd.Series(trained.result.card.data).str.fullmatch("[0-9a-f]{64}").all()
