@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tasks.reporting.archives import Archive
 from tasks.reporting.inputs import Inputs
 from tasks.reporting.shapes import Counted, EvaluateReport, SplitReport
 from tasks.scoring.card import ModelCard
@@ -23,10 +24,10 @@ class Check:
     holds: bool
 
 
-def checks(inputs: Inputs) -> list[Check]:
-    """Return every check that the reports at hand allow."""
+def checks(inputs: Inputs, scored: Sequence[Archive]) -> list[Check]:
+    """Return every check that the reports at hand and the archives' parts allow."""
     split, card, score = inputs.split, inputs.card, inputs.score
-    found = list(_counts(inputs))
+    found = [*_counts(inputs), *_part_checks(scored)]
     if split is not None:
         found += _split_checks(inputs, split)
     if card is not None and split is not None:
@@ -50,6 +51,14 @@ def _counts(inputs: Inputs) -> Iterator[Check]:
     for name, report in counted.items():
         total = sum(report.status.values())
         yield Check(f"Inputs of {name} = sum of its statuses", f"{report.inputs:,} and {total:,}", report.adds_up)
+
+
+def _part_checks(scored: Sequence[Archive]) -> Iterator[Check]:
+    for archive in scored:
+        if archive.missing is None:
+            faces, written = archive.counts.faces, archive.faces_in_parts
+            claim = f"Faces counted in archive {archive.name} = faces in its scores"
+            yield Check(claim, f"{faces:,} and {written:,}", faces == written)
 
 
 def _split_checks(inputs: Inputs, split: SplitReport) -> Iterator[Check]:

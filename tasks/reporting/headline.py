@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tasks.params import DatasetParams
 from tasks.reporting.inputs import Inputs
-from tasks.reporting.shapes import EvaluateReport, Figures, Measured, MeasuredDataset
+from tasks.reporting.shapes import EvaluateReport, Measured, MeasuredDataset
 
 MAIN_NAMES = {"in_domain": "all data sets trained on", "overall": "all test faces"}
 # Where the built-in sample lies in a workspace (`fauxface sample`).
@@ -42,7 +42,7 @@ def headline(inputs: Inputs) -> Headline | None:
     parts = [(name, each) for name, each in evaluation.datasets.items() if name in datasets]
     key = "in_domain" if in_domain else "overall"
     name = MAIN_NAMES[key] if len(parts) != 1 else parts[0][0]
-    note = baseline_note(figures, figures.baseline)
+    note = baseline_note(figures)
     return Headline(evaluation, figures, in_domain, datasets, key, name, parts if len(parts) > 1 else [], note)
 
 
@@ -51,9 +51,9 @@ def samples(datasets: Mapping[str, DatasetParams]) -> list[str]:
     return [name for name, dataset in datasets.items() if SAMPLE in dataset.source.replace("\\", "/")]
 
 
-def baseline_note(model: Figures, baseline: Figures) -> str:
+def baseline_note(measured: Measured) -> str:
     """Say how the model's AUC stands beside that of the outward facts, judged by their intervals."""
-    ours, theirs = model.intervals.get("roc_auc"), baseline.intervals.get("roc_auc")
+    ours, theirs = measured.intervals.get("roc_auc"), measured.baseline.intervals.get("roc_auc")
     if ours is None or theirs is None:
         return "The model and the baseline cannot be compared by AUC here."
     if ours[0] <= theirs[1]:

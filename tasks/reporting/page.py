@@ -15,7 +15,7 @@ from tasks.reporting.archives import Archive, archives
 from tasks.reporting.checks import checks
 from tasks.reporting.examples import galleries
 from tasks.reporting.failures import Failures, failures
-from tasks.reporting.headline import Headline, headline, samples
+from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.inputs import Inputs, read_inputs
 from tasks.reporting.plots import Plot, swatch
 from tasks.reporting.shapes import LABELS, SPLITS, Counted
@@ -45,7 +45,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {**FILTERS, "swatch": swatch, "source_name": source_name}
+    environment.filters |= {**FILTERS, "swatch": swatch, "baseline_note": baseline_note, "source_name": source_name}
     environment.globals |= {"splits": SPLITS, "labels": LABELS}
     return environment
 
@@ -58,7 +58,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
         "inputs": inputs,
         "headline": main,
         "samples": samples(inputs.params.datasets),
-        "checks": checks(inputs),
+        "checks": checks(inputs, scored),
         "statuses": {"crop": _statuses(inputs.crops.values()), "score": _statuses(each.counts for each in scored)},
         "dataset_failures": _dataset_failures(inputs),
         "archives": scored,
@@ -68,7 +68,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
         "cross_plots": _cross_plots(inputs),
         "galleries": galleries(inputs),
         "timings": times,
-        "longest": max((each.seconds for each in times), default=0.0),
+        "longest": max((each.seconds or 0.0 for each in times), default=0.0),
     }
 
 

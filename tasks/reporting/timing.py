@@ -10,11 +10,11 @@ from tasks.reporting.inputs import Inputs
 
 @dataclass(frozen=True)
 class Timing:
-    """One run of a stage: what it worked on, its seconds, and images a second where it counts images."""
+    """One run of a stage: what it worked on, its seconds (None where it noted none), and images a second."""
 
     stage: str
     subject: str
-    seconds: float
+    seconds: float | None
     images_per_second: float | None = None
     remark: str = ""
 
@@ -27,14 +27,14 @@ def timings(inputs: Inputs) -> list[Timing]:
 def _timings(inputs: Inputs) -> Iterator[Timing]:
     for name, crop in inputs.crops.items():
         yield Timing("crop", name, crop.seconds, crop.images_per_second)
-    if inputs.split is not None and inputs.split.seconds is not None:
+    if inputs.split is not None:
         yield Timing("split", "all data sets", inputs.split.seconds)
     if inputs.train is not None:
         train = inputs.train
         resumed = f"resumed after epoch {train.resumed_after}; " if train.resumed_after else ""
         remark = f"{resumed}the epochs alone, on {train.device}"
         yield Timing("train", f"{train.epochs} epochs", train.seconds, train.images_per_second, remark)
-    if inputs.evaluate is not None and inputs.evaluate.seconds is not None:
+    if inputs.evaluate is not None:
         yield Timing("evaluate", "valid and test", inputs.evaluate.seconds)
     for name, score in inputs.score.archives.items() if inputs.score else ():
         yield Timing("score", name, score.seconds, score.images_per_second)

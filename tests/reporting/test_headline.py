@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tasks.params import ConstantLabel, DatasetParams
 from tasks.reporting.headline import baseline_note, samples
-from tasks.reporting.shapes import Figures, Interval
+from tasks.reporting.shapes import EvaluateReport, Interval, Measured
 from tasks.reporting.text import count, percent, ratio, ratio_interval, seconds, share
 
 
-def figures(interval: Interval) -> Figures:
-    return Figures(accuracy=None, balanced_accuracy=None, roc_auc=None, intervals={"roc_auc": interval})
+def measured(finished: Any, interval: Interval, baseline: Interval) -> Measured:
+    report = EvaluateReport.model_validate(finished.report("evaluate.json")).overall
+    trivial = report.baseline.model_copy(update={"intervals": {"roc_auc": baseline}})
+    return report.model_copy(update={"intervals": {"roc_auc": interval}, "baseline": trivial})
 
 
 @pytest.mark.parametrize(
@@ -24,8 +28,8 @@ def figures(interval: Interval) -> Figures:
         (None, (0.6, 0.8), "cannot be compared"),
     ],
 )
-def test_baseline_note(model: Interval, baseline: Interval, said: str) -> None:
-    assert said in baseline_note(figures(model), figures(baseline))
+def test_baseline_note(finished: Any, model: Interval, baseline: Interval, said: str) -> None:
+    assert said in baseline_note(measured(finished, model, baseline))
 
 
 @pytest.mark.parametrize(

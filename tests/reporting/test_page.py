@@ -125,6 +125,14 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
     ]
 
 
+def test_times_of_the_stages(html: str) -> None:
+    rows = {(row[0], row[1]): row[2] for row in Page(html).table("timings")[1:]}
+    assert rows["crop", "photos"] == "12.3 s"
+    assert rows["train", "3 epochs"] == "1 min 15 s"
+    assert rows["score", "dump"] == "1 h 1 min"
+    assert rows["split", "all data sets"] == "not recorded"
+
+
 def test_most_suspicious_faces_come_first(html: str) -> None:
     page = Page(html)
     found = next(rows for rows in (page.table(each) for each in page.values) if rows[0][:2] == ["Member", "p_fake"])
@@ -270,11 +278,16 @@ def test_figures_out_of_step_are_called_out(workspace: Any) -> None:
     report = workspace.report("score.json")
     report["model_id"] = "ffffffffffff"
     report["archives"]["dump"]["inputs"] += 1
+    report["archives"]["dump"]["faces"] += 1
     path.write_text(json.dumps(report), encoding="utf-8")
     page = Page(workspace.page())
     assert "faults" in page.ids
     failed = [row[0] for row in page.table("checks") if "✗ does not hold" in row]
-    assert failed == ["Inputs of archive dump = sum of its statuses", "The archives were scored with this model"]
+    assert failed == [
+        "Inputs of archive dump = sum of its statuses",
+        "Faces counted in archive dump = faces in its scores",
+        "The archives were scored with this model",
+    ]
 
 
 def test_nothing_is_called_out_when_all_agrees(html: str) -> None:
