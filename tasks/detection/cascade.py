@@ -22,6 +22,9 @@ NMS_LEVEL, NMS_LEVELS, NMS_REFINED, NMS_FINISHED = 0.5, 0.7, 0.7, 0.7
 # A box that O-Net thinks this likely but not likely enough is looked at once more where O-Net would rather have it. The
 # package does not: of the 198 faces of wider_crowds.tar this finds three more.
 DOUBTFUL = 0.25
+# Patches are cut in coordinates in which a pixel's centre is a whole number; faces are told in those in which its edges
+# are, since these survive a change of scale.
+PIXEL_CENTRE = np.float32(0.5)
 # P-Net reads the levels' canvas in strips of about this many pixels, which bounds its memory.
 STRIP_PIXELS = 1 << 18
 
@@ -102,8 +105,8 @@ def _finish(networks: Networks, mips: Mips, image: Index, boxes: Float, limit: n
         outputs[doubtful] = networks.finish(cut(mips, image[doubtful], boxes[doubtful], SIDE["onet"]))
     sure = outputs[:, 14] > limit
     image, logits, boxes, outputs = image[sure], outputs[sure, 14], boxes[sure], outputs[sure]
-    points = place_landmarks(boxes, outputs[:, 4:14])
-    boxes = regress(boxes, outputs[:, :4])
+    points = place_landmarks(boxes, outputs[:, 4:14]) + PIXEL_CENTRE
+    boxes = regress(boxes, outputs[:, :4]) + PIXEL_CENTRE
     keep = np.flatnonzero(suppress(image, boxes, logits, NMS_FINISHED, over="smaller"))
     keep = keep[np.lexsort((-logits[keep], image[keep]))]
     return Found(image[keep], boxes[keep], logits[keep], points[keep])

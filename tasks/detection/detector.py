@@ -27,11 +27,11 @@ MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class Detections:
-    """The faces of one image, the surest first.
+    """The faces of one image, the surest first, in pixels; the first pixel goes from 0 to 1.
 
-    `boxes` (n, 4): x, y, width, height in pixels, cut at the image's borders; `confidence` (n,): 0 to 1; `landmarks`
-    (n, 5, 2: x, y in pixels): the eye on the left of the image, the eye on the right, nose, the mouth's left and right
-    corner; they may lie outside of a cut box. `status` is `ok`, `no_face`, or why the file has no pixels (`error`).
+    `boxes` (n, 4): x, y, width, height, cut at the image's borders; `confidence` (n,): 0 to 1; `landmarks` (n, 5, 2:
+    x, y): the eye on the left of the image, the eye on the right, nose, the mouth's left and right corner; they may lie
+    outside of a cut box. `status` is `ok`, `no_face`, or why the file has no pixels (`error`).
     """
 
     boxes: Float = field(default_factory=lambda: np.empty((0, 4), np.float32))

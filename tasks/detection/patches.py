@@ -59,5 +59,7 @@ def _samples(mips: Mips, mip: NDArray[np.int64], boxes: Float, side: int, axis: 
     place = place * (1 - length / size)[:, None]
     local = ((place + 0.5) * length[:, None] - 0.5).astype(np.float32)
     inside = (local >= -0.5) & (local <= size[:, None] - 0.5)
-    on_canvas = np.clip(local, 0, size[:, None] - 1) + start[:, None]
-    return np.where(inside, on_canvas, FAR).astype(np.float32)
+    # cv2.remap knows 32 places between two pixels. Rounded to them before the mip's place on the canvas is added, a
+    # sample is the same wherever its mip lies: a batch gives what single images give.
+    exact = np.rint(np.clip(local, 0, size[:, None] - 1) * 32) / 32
+    return np.where(inside, exact + start[:, None], FAR).astype(np.float32)

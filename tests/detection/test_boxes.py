@@ -1,0 +1,111 @@
+"""Box geometry and suppression against plain loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from tasks.detection import boxes as module
+from tasks.detection.boxes import clip, iou, place_landmarks, regress, suppress, to_square, to_xywh
+
+Float = NDArray[np.float32]
+# Quarters, so that sums and halves are exact and a threshold is never met by rounding.
+NUMBERS = st.integers(-200, 200).map(lambda quarter: quarter / 4)
+
+
+@st.composite
+def some_boxes(draw: Any, most: int = 24) -> Float:
+    count = draw(st.integers(0, most))
+    corner = draw(arrays(np.float32, (count, 2), elements=NUMBERS))
+    size = draw(arrays(np.float32, (count, 2), elements=st.integers(1, 120).map(lambda quarter: quarter / 4)))
+    return np.concatenate([corner, corner + size], axis=1)
+
+
+def plain_overlap(a: Float, b: Float, over: str = "union") -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    first, second = ((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return float(shared / (min(first, second) if over == "smaller" else first + second - shared))
+
+
+@settings(deadline=None, max_examples=60)
+@given(some_boxes(), some_boxes())
+def test_iou_is_what_a_loop_says(a: Float, b: Float) -> None:
+    expected = np.array([[plain_overlap(one, other) for other in b] for one in a]).reshape(len(a), len(b))
+    np.testing.assert_allclose(iou(a, b), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("over", ["union", "smaller"])
+@settings(deadline=None, max_examples=60)
+@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.3, 0.5, 0.7]))
+def test_suppression_is_what_a_loop_says(over: Any, boxes: Float, seed: int, threshold: float) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.permutation(len(boxes)).astype(np.float32)
+    group = random.integers(0, 3, len(boxes))
+    expected = [
+        not any(
+            group[j] == group[i] and scores[j] > scores[i] and plain_overlap(boxes[i], boxes[j], over) > threshold
+            for j in range(len(boxes))
+        )
+        for i in range(len(boxes))
+    ]
+    assert suppress(group, boxes, scores, threshold, over).tolist() == expected
+
+
+@settings(deadline=None, max_examples=30)
+@given(boxes=some_boxes(), seed=st.integers(0, 1000))
+def test_suppression_does_not_depend_on_the_order(boxes: Float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.integers(0, 4, len(boxes)).astype(np.float32)
+    boxes, places = np.unique(boxes, axis=0, return_index=True)
+    scores = scores[places]
+    order = random.permutation(len(boxes))
+    group = np.zeros(len(boxes), np.int64)
+    shuffled = suppress(group, boxes[order], scores[order], 0.5)
+    assert shuffled.tolist() == suppress(group, boxes, scores, 0.5)[order].tolist()
+
+
+def test_suppression_in_pieces_is_suppression_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    corner = random.uniform(0, 50, (300, 2)).astype(np.float32)
+    boxes = np.concatenate([corner, corner + random.uniform(5, 20, (300, 2)).astype(np.float32)], axis=1)
+    scores, group = random.uniform(size=300).astype(np.float32), random.integers(0, 3, 300)
+    at_once = suppress(group, boxes, scores, 0.3)
+    monkeypatch.setattr(module, "MAX_PAIRS", 100)
+    assert (suppress(group, boxes, scores, 0.3) == at_once).all()
+    assert 0 < at_once.sum() < 300
+
+
+@settings(deadline=None, max_examples=40)
+@given(some_boxes())
+def test_squares_hold_their_boxes_and_keep_their_centres(boxes: Float) -> None:
+    squares = to_square(boxes)
+    size = squares[:, 2:] - squares[:, :2]
+    np.testing.assert_allclose(size[:, 0], (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0), atol=1e-4)
+    np.testing.assert_allclose(size[:, 0], size[:, 1], atol=1e-4)
+    np.testing.assert_allclose(squares[:, :2] + squares[:, 2:], boxes[:, :2] + boxes[:, 2:], atol=1e-4)
+
+
+@settings(deadline=None, max_examples=40)
+@given(some_boxes())
+def test_no_offsets_move_nothing_and_clipped_boxes_lie_inside(boxes: Float) -> None:
+    np.testing.assert_array_equal(regress(boxes, np.zeros_like(boxes)), boxes)
+    inside = clip(boxes, 20, 10)
+    assert (inside >= 0).all()
+    assert (inside[:, [0, 2]] <= 20).all()
+    assert (inside[:, [1, 3]] <= 10).all()
+    assert (to_xywh(inside)[:, 2:] >= 0).all()
+
+
+def test_offsets_and_landmarks_are_fractions_of_a_box_counted_inclusively() -> None:
+    box = np.array([[10, 20, 29, 39]], np.float32)
+    assert regress(box, np.array([[0.5, 0, -0.5, 0.1]], np.float32)).tolist() == [[20, 20, 19, 41]]
+    outputs = np.array([[0, 1, 0.5, 0, 1, 0, 0, 0.5, 1, 1]], np.float32)
+    assert place_landmarks(box, outputs).tolist() == [[[9, 19], [29, 19], [19, 29], [9, 39], [29, 39]]]
