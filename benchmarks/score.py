@@ -73,7 +73,8 @@ def _script(model: Path) -> Callable[[bytes], float | None]:
 
     from tasks.training.network_file import load_keras
 
-    detector, network = MTCNN(), load_keras(model)
+    detector = MTCNN()
+    network, _ = load_keras(model)
     size = network.input_shape[1]
 
     def predict(file: bytes) -> float | None:

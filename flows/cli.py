@@ -57,7 +57,8 @@ def archive(
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
     metrics = _run("split", params_file=params)
-    typer.echo(", ".join(f"{side}: {count} faces" for side, count in metrics["faces"].items()))
+    sides = ("train", "valid", "test", "dropped")
+    typer.echo("faces: " + ", ".join(f"{metrics['faces'][side]} {side}" for side in sides))
 
 
 @app.command()
@@ -70,7 +71,11 @@ def train(params: ParamsFile = PARAMS) -> None:
 @app.command()
 def evaluate(params: ParamsFile = PARAMS) -> None:
     """Measure the model on the test split and on the test-only data sets."""
-    _run("evaluate", params_file=params)
+    figures = _run("evaluate", params_file=params)
+    for name, rows in figures["datasets"].items():
+        auc, trivial = rows["roc_auc"], rows["baseline"]["roc_auc"]
+        compared = "one class" if auc is None else f"AUC {auc:.3f} (trivial features {trivial:.3f})"
+        typer.echo(f"{name}: {rows['n']} faces, accuracy {rows['accuracy']:.3f}, {compared}")
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,19 @@ from tasks.scoring.classifier import Classifier
 def evaluate(params_file: Path) -> dict[str, Any]:
     """Write reports/evaluate.json and the points of the plots in reports/evaluate/*.csv."""
     params = load_params(params_file)
-    workers = threads_of(params.runner)
+    workers, started = threads_of(params.runner), time.monotonic()
     classifier = Classifier.load(MODEL, workers)
     scored = as_task(scored_rows, "score-faces")
     valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
     features = feature_rows(MANIFESTS / "train.parquet", FACES)
     figures = as_task(measure, "measure")
     evaluation = figures(features, valid, test, classifier.card.threshold, params.evaluate)
-    _write(evaluation)
+    _write(evaluation, time.monotonic() - started)
     return evaluation.report
 
 
-def _write(evaluation: Evaluation) -> None:
+def _write(evaluation: Evaluation, seconds: float) -> None:
     for name, frame in evaluation.plots.items():
         with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
             frame.to_csv(temp, index=False)
-    write_json(REPORTS / "evaluate.json", evaluation.report)
+    write_json(REPORTS / "evaluate.json", {**evaluation.report, "seconds": round(seconds, 2)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def split(params_file: Path) -> dict[str, Any]:
     """Write data/manifests/{train,valid,test}.parquet, check them for leaks, and report in reports/split.json."""
     params = load_params(params_file)
     make = as_task(split_faces, "split-faces")
+    started = time.monotonic()
     report = make(FACES, MANIFESTS, list(params.datasets.values()), params.split)
-    write_json(REPORTS / "split.json", report)
+    write_json(REPORTS / "split.json", {**report, "seconds": round(time.monotonic() - started, 2)})
     return report
