@@ -52,11 +52,12 @@ def versions() -> dict[str, str]:
 
 
 def device() -> str:
-    """Return the Keras backend and the kind of device that it trains on, such as `tensorflow cpu`."""
+    """Return the Keras backend and the kind of device that it computes on, such as `tensorflow cpu`."""
     import keras
 
-    kinds = {str(name).split(":")[0].lower() for name in keras.distribution.list_devices()}
-    return f"{keras.backend.backend()} {'gpu' if kinds & {'gpu', 'cuda'} else 'cpu'}"
+    place = str(keras.ops.zeros(1).device).lower()
+    kind = next((kind for kind in ("cuda", "gpu", "tpu", "mps") if kind in place), "cpu")
+    return f"{keras.backend.backend()} {kind}"
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch
+from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, write_history
 from tasks.training.loader import FaceBatches
 from tasks.training.recipes import Recipe
 from tasks.training.state import Progress, TrainingState
@@ -67,6 +67,7 @@ def fit(
             shuffle=False,  # the batches are shuffled already, by the seed
             verbose=0,
         )
+    write_history(history, progress.history)
     trained.set_weights(progress.best)
     return Fitted(progress, resumed_after)
 

@@ -113,13 +113,14 @@ def test_the_baseline_stands_at_chance_where_nothing_gives_the_label_away(report
 
 @pytest.mark.parametrize("feature", ["jpeg_quality", "file_bytes", "format", "sharpness", "width"])
 def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, pd.DataFrame], feature: str) -> None:
-    values: dict[str, Any] = {
+    plants: dict[str, Any] = {
         "jpeg_quality": pd.array([75, 92], dtype="Int16"),
         "file_bytes": np.array([9_000, 15_000]),
         "format": np.array(["JPEG", "PNG"], object),
         "sharpness": np.array([0.2, 0.9]),
         "width": np.array([256, 250]),
-    }[feature]
+    }
+    values = plants[feature]
     planted = {name: rows.assign(**{feature: values[rows["label"].to_numpy()]}) for name, rows in splits.items()}
     report = evaluate(**planted, threshold=0.5, params=PARAMS).report
     assert report["in_domain"]["baseline"]["roc_auc"] > 0.99
