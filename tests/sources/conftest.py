@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import threading
@@ -66,8 +67,6 @@ def _compress(kind: str, data: bytes) -> bytes:
     if kind == "tar.zst":
         return zstandard.ZstdCompressor().compress(data)
     if kind == "tar.gz":
-        import gzip
-
         return gzip.compress(data)
     return data
 

@@ -46,8 +46,9 @@ def pixels(member: Member) -> NDArray[np.uint8]:
 
 
 def classes(sample: Path) -> tuple[list[Member], list[Member]]:
-    faces = members(sample / "faces.tar")
-    return tuple([faces[path] for path in sorted(faces) if path.startswith(label)] for label in ("real", "fake"))  # type: ignore[return-value]
+    faces = sorted(members(sample / "faces.tar").values(), key=lambda member: member.path)
+    real, fake = ([face for face in faces if face.path.startswith(label)] for label in ("real", "fake"))
+    return real, fake
 
 
 def separation(sample: Path, feature: Callable[[Member], float]) -> float:
