@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from prefect import flow
+
 from tasks.sources.sample import draw_sample
 
 
