@@ -83,12 +83,13 @@ def _fetch(url: str, sha256: str, target: Path, wait_s: float) -> None:
 
 def _complete(url: str, part: Path, wait_s: float) -> str:
     """Bring `part` to its full length, however often the connection breaks; returns its SHA-256."""
-    failures = 0
+    failures, furthest = 0, _size(part)
     while failures < _TRIES:
-        before = _size(part)
         if not (reason := _attempt(url, part)):
             return sha256_file(part)
-        failures = 0 if _size(part) > before else failures + 1
+        # A server without ranges starts again each time: only what goes beyond the last try is progress.
+        failures = 0 if _size(part) > furthest else failures + 1
+        furthest = max(furthest, _size(part))
         time.sleep(wait_s * 2**failures)
     raise SourceError(f"{url}: broke off {_TRIES} times in a row ({reason}); call again, it goes on where it stopped")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import stat
 import struct
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -42,8 +41,7 @@ class ZipSource(IndexedSource):
         """Index the archive; raises SourceError when it holds no files."""
         super().__init__(place, reopen)
         self._handle = place.open()
-        # ZipFile shares one handle among its readers under its own lock; opening a member counts references.
-        self._opening = threading.Lock()
+        # ZipFile shares this handle among the threads that read members, under a lock of its own.
         self._damage = ""
         self._zip = self._open_zip()
         if not self.count():
@@ -94,13 +92,8 @@ class ZipSource(IndexedSource):
         return too_large(path, info.file_size) if data is None else Member(printable(path), data)
 
     def _inflate(self, info: zipfile.ZipInfo) -> bytes | None:
-        with self._opening:
-            stream = self._zip.open(info)
-        try:
+        with self._zip.open(info) as stream:
             return read_bounded(stream, MAX_MEMBER_BYTES)
-        finally:
-            with self._opening:
-                stream.close()
 
 
 def _fault(info: zipfile.ZipInfo, path: str) -> tuple[Status, str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import tempfile
 import uuid
 import zipfile
@@ -79,10 +80,15 @@ def test_shards_together_are_the_members(pack: Pack, kind: str, tmp_path: Path) 
 
 def test_threads_read_shards_of_one_source_at_once(pack: Pack, kind: str, tmp_path: Path) -> None:
     files = [(f"{number}.bin", bytes([number % 256]) * 20_000) for number in range(200)]
-    with open_source(pack(kind, files, tmp_path)) as dump, ThreadPoolExecutor(8) as pool:
-        expected = list(dump.members())
-        shards = list(dump.shards(7)) * 3
-        parts = list(pool.map(lambda shard: shard.read(), shards))
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns at every chance, so that a missing lock shows
+    try:
+        with open_source(pack(kind, files, tmp_path)) as dump, ThreadPoolExecutor(8) as pool:
+            expected = list(dump.members())
+            shards = list(dump.shards(7)) * 3
+            parts = list(pool.map(lambda shard: shard.read(), shards))
+    finally:
+        sys.setswitchinterval(usual)
     assert [member for part in parts for member in part] == expected * 3
 
 

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sources import Member, SourceError, Status, folder, open_source, tarred, tarwalk, zipped
+from tasks.sources.member import read_bounded
 
 Files = list[tuple[str, bytes]]
 Pack = Callable[[str, Files, Path], Path]
@@ -226,6 +227,11 @@ def test_a_member_that_is_too_large_is_left_unread(
         monkeypatch.setattr(module, "MAX_MEMBER_BYTES", 1000)
     path = pack(kind, [("a.jpg", bytes(1001)), ("b.jpg", bytes(1000))], tmp_path)
     assert outcome(path) == [("a.jpg", "too_large"), ("b.jpg", "ok")]
+
+
+def test_reading_stops_at_the_limit_whatever_a_header_promised() -> None:
+    assert read_bounded(io.BytesIO(bytes(1000)), 1000) == bytes(1000)
+    assert read_bounded(io.BytesIO(bytes(1001)), 1000) is None
 
 
 def test_a_zip_bomb_that_lies_about_its_size_is_not_blown_up(pack: Pack, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_row_without_bytes_is_a_row(tmp_path: Path) -> None:
 def test_a_damaged_row_group_costs_its_own_rows_only(tmp_path: Path) -> None:
     images = [os.urandom(3000) for _ in range(9)]
     path = tmp_path / "a.parquet"
-    options = {"row_group_size": 3, "compression": "gzip", "use_dictionary": False, "write_page_checksum": True}
+    options = {"row_group_size": 3, "compression": "none", "use_dictionary": False, "write_page_checksum": True}
     pq.write_table(pa.table({"image": images}), path, **options)
     data = bytearray(path.read_bytes())
     column = pq.ParquetFile(path).metadata.row_group(1).column(0)
@@ -80,6 +80,12 @@ def test_a_damaged_row_group_costs_its_own_rows_only(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_source(path) as dump:
         assert [str(member.status) for member in dump.members()] == ["ok"] * 3 + ["archive_damaged"] * 3 + ["ok"] * 3
+
+
+def test_a_file_that_promises_more_rows_than_it_can_hold_is_one_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.parquet", {"image": pa.nulls(1_000_000, pa.binary())}, 1_000_000)
+    with open_source(path) as dump:
+        assert [(member.path, str(member.status)) for member in dump.members()] == [("a.parquet", "archive_damaged")]
 
 
 def test_a_cut_file_of_a_data_set_is_one_row(tmp_path: Path) -> None:
