@@ -138,20 +138,14 @@ def _shaved(layer: Layer, frame: Frame) -> None:
 
 
 def _cap(layer: Layer, frame: Frame) -> None:
-    p, s = frame.person, frame.scale
-    colour = frame.look.trim
-    outer, line = _scalp(frame, 0.1 + 0.5 * p.volume)
-    low = frame.face(np.stack([np.linspace(-0.97, 0.97, 21) * p.width, np.full(21, -0.38)], 1))
-    high = frame.face(np.stack([np.linspace(-0.97, 0.97, 21) * p.width, np.full(21, -0.62)], 1))
-    layer.fill(np.concatenate([line[[0, 0]], line[:3], line[-3:]]), p.hair * 0.6, soft=0.02 * s, opacity=0.0)
-    top = outer[3:-3]
-    layer.fill(np.concatenate([top, low[::-1]]), colour, soft=0.01 * s)
-    ribs = [np.stack([low[i], high[i]]) for i in range(21)]
-    layer.strokes(
-        [np.stack([high[i], (top[min(i, 14)] + high[i]) / 2]) for i in range(15)], colour * 0.7, 0.012 * s, opacity=0.6
-    )
+    p, s, colour = frame.person, frame.scale, frame.look.trim
+    crown = _scalp(frame, 0.1 + 0.5 * p.volume)[0][3:-3]
+    x = np.linspace(-0.97, 0.97, len(crown)) * p.width
+    low, high = (frame.face(np.stack([x, np.full(len(crown), y)], 1)) for y in (-0.38, -0.62))
+    layer.fill(np.concatenate([crown, low[::-1]]), colour, soft=0.01 * s)
+    layer.strokes(list(np.stack([high, (crown + high) / 2], 1)), colour * 0.7, 0.012 * s, opacity=0.6)
     layer.fill(np.concatenate([low, high[::-1]]), colour * 0.82, soft=0.012 * s)
-    layer.strokes(ribs, colour * 0.5, 0.016 * s, opacity=0.6)
+    layer.strokes(list(np.stack([low, high], 1)), colour * 0.5, 0.016 * s, opacity=0.6)
 
 
 def _bend(starts: Points, ends: Points, over: Points, wander: float, rng: np.random.Generator) -> list[Points]:
