@@ -188,5 +188,6 @@ def test_the_same_seed_gives_the_same_bytes(
     workspace.repro()
     again = new_workspace(params)
     again.run("dvc", "repro", "train")
-    for folder in ("data/faces", "data/manifests", "data/model"):
+    faces = [f"data/faces/{name}" for name in params["datasets"]]
+    for folder in (*faces, "data/manifests", "data/model"):
         assert digests(again / folder) == digests(workspace / folder), folder

@@ -64,7 +64,7 @@ def test_the_report_adds_up(
     assert report["clusters"]["largest"] == 5
     assert report["clusters"]["of_several_datasets"] == 1
     assert report["near_duplicates"] == {
-        "bits": 10,
+        "bits": SplitParams().near_duplicate_bits,
         "pairs_within_datasets": 3,
         "pairs_between_datasets": 3,
         "pairs_with_different_labels": 1 + 1 + 2,
