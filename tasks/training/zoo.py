@@ -42,12 +42,16 @@ def cnn3(
 ) -> keras.Model:
     """Return the network of the article "Fake Face Image Classification": 3 convolutions, 3 max-pools, one sigmoid.
 
-    The article does not print widths; these arguments were chosen on validation data.
+    The article does not print widths; these are usual ones. He initialisation (He et al. 2015), made for ReLU, learns
+    faster than Keras' default.
     """
     pixels = keras.Input((input_size, input_size, 3), name="image")
     values = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
     for number, (width, pool) in enumerate(zip(widths, pools, strict=True), start=1):
-        values = layers.Conv2D(width, kernel, padding="same", activation="relu", name=f"conv_{number}")(values)
+        convolution = layers.Conv2D(
+            width, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=f"conv_{number}"
+        )
+        values = convolution(values)
         values = layers.MaxPooling2D(pool, name=f"pool_{number}")(values)
     values = layers.Flatten(name="flatten")(values)
     values = layers.Dropout(dropout, name="dropout")(values)
