@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import threading
 import warnings
@@ -19,7 +20,8 @@ class Augmenter:
     """The transforms of a recipe; what becomes of a face depends on its seed alone, whichever thread does it."""
 
     def __init__(self, specs: Sequence[TransformSpec], size: int) -> None:
-        self._specs = tuple(specs)
+        # Built once: how albumentations reports a bad argument (see build_transform) is no matter for threads.
+        self._built = albumentations.Compose([build_transform(spec) for spec in specs])
         self._threads = threading.local()
         probe = self(np.full((size, size, 3), 128, np.uint8), (0,))
         if probe.shape != (size, size, 3) or probe.dtype != np.uint8:
@@ -38,13 +40,16 @@ class Augmenter:
         """Return this thread's own pipeline: albumentations keeps random state inside its transforms."""
         pipeline = getattr(self._threads, "pipeline", None)
         if pipeline is None:
-            pipeline = albumentations.Compose([build_transform(spec) for spec in self._specs])
+            pipeline = copy.deepcopy(self._built)
             self._threads.pipeline = pipeline
         return pipeline
 
 
 def build_transform(spec: TransformSpec) -> albumentations.BasicTransform | albumentations.BaseCompose:
-    """Return the transform that a recipe names; raises FauxfaceError for a name or argument that it does not have."""
+    """Return the transform that a recipe names; raises FauxfaceError for a name or argument that it does not have.
+
+    Not for several threads at once: warnings become errors meanwhile, and Python's filters are the whole process's.
+    """
     kind = getattr(albumentations, spec.name, None)
     if not (isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform | albumentations.BaseCompose)):
         raise FauxfaceError(f"augmentation: {spec.name!r} is no transform of albumentations.")
