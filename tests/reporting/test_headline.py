@@ -37,7 +37,7 @@ def test_baseline_note(finished: Any, model: Interval, baseline: Interval, said:
     [
         ("data/raw/sample/faces.tar", True),
         ("data\\raw\\sample\\faces.tar", True),
-        ("/home/me/work/data/raw/sample/faces.tar", True),
+        ("/srv/faces/data/raw/sample/faces.tar", True),
         ("data/raw/faces.tar", False),
         ("s3://bucket/samples/faces.tar", False),
     ],
