@@ -19,6 +19,15 @@ _LABELS = [
     pa.field("group", pa.string()),
     pa.field("split_given", pa.string()),
 ]
+# Pixels of the original upright image; landmarks as x, y of eyes, nose and corners of the mouth.
+_DETECTION = [
+    pa.field("box_x", pa.float32()),
+    pa.field("box_y", pa.float32()),
+    pa.field("box_width", pa.float32()),
+    pa.field("box_height", pa.float32()),
+    pa.field("detection_confidence", pa.float32()),
+    pa.field("landmarks", pa.list_(pa.float32(), 10)),
+]
 
 # One row per input, whatever became of it, in the order of the source.
 IMAGES = pa.schema(
@@ -44,12 +53,7 @@ FACES = pa.schema(
         pa.field("member", pa.string(), nullable=False),
         pa.field("face_index", pa.int32(), nullable=False),
         *_LABELS,
-        pa.field("box_x", pa.float32()),
-        pa.field("box_y", pa.float32()),
-        pa.field("box_width", pa.float32()),
-        pa.field("box_height", pa.float32()),
-        pa.field("detection_confidence", pa.float32()),
-        pa.field("landmarks", pa.list_(pa.float32(), 10)),
+        *_DETECTION,
         pa.field("padding", pa.float32()),
         *_FILE_FACTS,
         pa.field("sharpness", pa.float32()),
@@ -86,12 +90,7 @@ SCORES = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("face_index", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
-        pa.field("box_x", pa.float32()),
-        pa.field("box_y", pa.float32()),
-        pa.field("box_width", pa.float32()),
-        pa.field("box_height", pa.float32()),
-        pa.field("detection_confidence", pa.float32()),
-        pa.field("landmarks", pa.list_(pa.float32(), 10)),
+        *_DETECTION,
         pa.field("p_fake", pa.float32()),
         pa.field("is_fake", pa.bool_()),
         pa.field("model_id", pa.string(), nullable=False),

@@ -61,12 +61,11 @@ def _free_batch(exported: Path, path: Path) -> None:
 
 
 class _Hidden(MetaPathFinder):
-    """Hides TensorFlow, which Keras would load, for seconds, just to see that a value is none of its types; and
-    openvino_telemetry, which reports each import of OpenVINO to its maker."""
+    """Hides TensorFlow, which Keras would load, for seconds, just to see that a value is none of its types."""
 
     def find_spec(self, fullname: str, _path: object = None, _target: object = None) -> None:
         """Called by an import."""
-        if fullname in ("tensorflow", "openvino_telemetry"):
+        if fullname == "tensorflow":
             raise ModuleNotFoundError(fullname)
 
 
