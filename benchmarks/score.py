@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.shard import ScoreJob, score_shard
+from tasks.scoring.store import ScoreStore
 from tasks.sources import open_source
 
 Pixels = NDArray[np.uint8]
@@ -51,7 +52,8 @@ def _ours(source: str, model: Path, threads: int) -> float:
     images = 0
     with tempfile.TemporaryDirectory() as folder:
         classifier = Classifier.load(model, threads)
-        job = ScoreJob("benchmark", Path(folder), "", classifier, classifier.card.crop, "all", threads)
+        scores = ScoreStore(folder).folder(classifier.card.model_id, "benchmark")
+        job = ScoreJob("benchmark", scores, "", classifier, classifier.card.crop, "all", threads)
         for shard in open_source(source).shards(1000):
             images += score_shard(job, shard).inputs
     return images / (time.perf_counter() - started)

@@ -84,7 +84,7 @@ def score(
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
     model: Annotated[Path, typer.Option(help="Folder of the model.")] = MODEL,
-    out: Annotated[Path, typer.Option(help="Folder of the Parquet data set of scores.")] = SCORES,
+    out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     params: ParamsFile = PARAMS,
 ) -> None:
     """Score archives: one row per face with its probability of being fake, one per image without a face."""

@@ -13,18 +13,20 @@ from prefect import flow
 from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
 from flows.workspace import DOWNLOADS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
-from tasks.params.files import remove_temp_files, write_json
+from tasks.params.files import write_json
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.shard import ScoreCounts, ScoreJob, finished_shard, remove_other_parts, score_key, score_shard
+from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.sources import open_source
 
 
 @flow(name="score", task_runner=shard_runner())
-def score(params_file: Path, model: Path, out: Path, sources: Sequence[str] = ()) -> dict[str, Any]:
+def score(params_file: Path, model: Path, out: str, sources: Sequence[str] = ()) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
-    Scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives named in params are also
-    counted in reports/score.json. Parts that are already there are kept: a killed scoring goes on where it stopped.
+    `out` is a path or URL; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives
+    named in params are also counted in reports/score.json. Parts that are already there are kept: a killed scoring
+    goes on where it stopped.
     """
     params = load_params(params_file)
     archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
@@ -48,14 +50,13 @@ def archive_of(source: str) -> ArchiveParams:
     return ArchiveParams(name=name or "archive", source=source)
 
 
-def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifier, out: Path) -> dict[str, Any]:
+def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifier, out: str) -> dict[str, Any]:
     started = time.monotonic()
     source = open_source(archive.source, sha256=archive.sha256, cache=DOWNLOADS)
     fingerprint = source.fingerprint()
     label = f"{archive.name}-{fingerprint[:12]}"
-    folder = out / f"model={classifier.card.model_id}" / f"archive={label}"
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_temp_files(folder)
+    folder = ScoreStore(out).folder(classifier.card.model_id, label)
+    folder.remove_temp_files()
     key = score_key(fingerprint, classifier.card.model_id, params.score)
     crop, threads = classifier.card.crop, threads_of(params.runner)
     job = ScoreJob(label, folder, key, classifier, crop, params.score.keep, threads)
@@ -68,13 +69,13 @@ def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifie
     return _metrics(archive, folder, counts, time.monotonic() - started)
 
 
-def _metrics(archive: ArchiveParams, folder: Path, counts: ScoreCounts, seconds: float) -> dict[str, Any]:
+def _metrics(archive: ArchiveParams, folder: ScoreFolder, counts: ScoreCounts, seconds: float) -> dict[str, Any]:
     if counts.inputs != sum(counts.status.values()):
         raise RuntimeError(
             f"{archive.source}: {counts.inputs} inputs, statuses {counts.status}: the count does not close"
         )
     return {
-        "scores": folder.as_posix(),
+        "scores": folder.url,
         "inputs": counts.inputs,
         "status": dict(sorted(counts.status.items())),
         "faces": counts.faces,

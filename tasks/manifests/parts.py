@@ -13,21 +13,28 @@ from tasks.params.files import atomic_write
 
 Row = dict[str, Any]
 
+_OPTIONS: dict[str, Any] = {"compression": "zstd", "row_group_size": 1024, "write_statistics": True}
+
 
 def write_part(path: Path, rows: Sequence[Row], schema: pa.Schema, notes: Mapping[str, str]) -> None:
     """Write `rows` with `notes` in the footer, whole or not at all; the same rows give the same bytes.
 
     The file is read back (footer and row count) before it takes its name.
     """
-    columns = [pa.array([row[name] for row in rows], type=schema.field(name).type) for name in schema.names]
-    table = pa.Table.from_arrays(columns, schema=schema.with_metadata(dict(notes)))
-    write_table(path, table)
+    write_table(path, _table(rows, schema, notes))
+
+
+def part_bytes(rows: Sequence[Row], schema: pa.Schema, notes: Mapping[str, str]) -> bytes:
+    """Return the content of the file that `write_part` would write."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(_table(rows, schema, notes), sink, **_OPTIONS)
+    return bytes(sink.getvalue())
 
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write `table` with the project's one set of Parquet options, whole or not at all."""
     with atomic_write(path) as temp:
-        pq.write_table(table, temp, compression="zstd", row_group_size=1024, write_statistics=True)
+        pq.write_table(table, temp, **_OPTIONS)
         rows = pq.read_metadata(temp).num_rows
         if rows != table.num_rows:
             raise OSError(f"{path}: {rows} rows read back of {table.num_rows} written")
@@ -35,11 +42,23 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def part_notes(path: Path) -> dict[str, str] | None:
     """Return the notes and `rows` of a part's footer, or None for a file that is missing or no whole Parquet file."""
+    return footer_notes(str(path))
+
+
+def footer_notes(file: str | pa.NativeFile | None) -> dict[str, str] | None:
+    """Return the notes and `rows` of a footer, or None when `file` (a path or what pyarrow reads) has none."""
+    if file is None:
+        return None
     try:
-        footer = pq.read_metadata(path)
+        footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException):
         return None
     notes = {
         name.decode(): value.decode() for name, value in (footer.metadata or {}).items() if name != b"ARROW:schema"
     }
     return {**notes, "rows": str(footer.num_rows)}
+
+
+def _table(rows: Sequence[Row], schema: pa.Schema, notes: Mapping[str, str]) -> pa.Table:
+    columns = [pa.array([row[name] for row in rows], type=schema.field(name).type) for name in schema.names]
+    return pa.Table.from_arrays(columns, schema=schema.with_metadata(dict(notes)))

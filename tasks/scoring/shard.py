@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 
 from tasks.detection.onepass import ImageResult, faces_of, shared_detector
-from tasks.manifests.parts import Row, part_notes, write_part
-from tasks.manifests.schemas import SCORES
+from tasks.manifests.parts import Row
 from tasks.params import CropParams, ScoreParams
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.rows import score_rows
+from tasks.scoring.store import ScoreFolder
 from tasks.sources import Shard
 
 # Raise it when a change of the code changes what a part holds.
@@ -47,7 +46,7 @@ class ScoreJob:
     """What all shards of a scoring share; `key` stands for everything that decides their content."""
 
     archive: str
-    folder: Path
+    folder: ScoreFolder
     key: str
     classifier: Classifier
     crop: CropParams
@@ -72,28 +71,23 @@ def score_shard(job: ScoreJob, shard: Shard) -> ScoreCounts:
         rows.extend(scored)
         counts.add(_counts(batch, scored))
     notes = {"key": job.key, "counts": json.dumps(counts.__dict__)}
-    write_part(part_path(job.folder, shard.index), rows, SCORES, notes)
+    job.folder.write_part(shard.index, rows, notes)
     return counts
 
 
 def finished_shard(job: ScoreJob, index: int) -> ScoreCounts | None:
     """Return the counts of a part that an earlier run finished with the same key, else None."""
-    notes = part_notes(part_path(job.folder, index))
+    notes = job.folder.notes(index)
     if notes is None or notes.get("key") != job.key:
         return None
     return ScoreCounts(**{**json.loads(notes["counts"]), "status": Counter(json.loads(notes["counts"])["status"])})
 
 
-def part_path(folder: Path, index: int) -> Path:
-    """Return where the part of a shard lies."""
-    return folder / f"part-{index:05d}.parquet"
-
-
-def remove_other_parts(folder: Path, shards: int) -> None:
+def remove_other_parts(folder: ScoreFolder, shards: int) -> None:
     """Remove parts beyond the last shard: what is left of a scoring with smaller shards."""
-    for path in folder.glob("part-*.parquet"):
-        if int(path.stem.removeprefix("part-")) >= shards:
-            path.unlink()
+    for index in folder.parts():
+        if index >= shards:
+            folder.remove_part(index)
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:

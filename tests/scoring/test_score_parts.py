@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from tasks.params import CropParams, ScoreParams
@@ -15,11 +14,11 @@ from tasks.scoring.classifier import Classifier
 from tasks.scoring.shard import (
     ScoreJob,
     finished_shard,
-    part_path,
     remove_other_parts,
     score_key,
     score_shard,
 )
+from tasks.scoring.store import ScoreStore
 from tasks.sources import open_source
 
 
@@ -39,14 +38,15 @@ class Brightness:
 
 @pytest.fixture
 def job(tmp_path: Path) -> ScoreJob:
-    return ScoreJob("groups-0", tmp_path, "key", cast("Classifier", Brightness()), CropParams(min_face=20), "all", 2)
+    folder = ScoreStore(str(tmp_path)).folder("0123456789ab", "groups-0")
+    return ScoreJob("groups-0", folder, "key", cast("Classifier", Brightness()), CropParams(min_face=20), "all", 2)
 
 
 def test_every_face_has_its_row_and_every_image_without_one_too(job: ScoreJob, real_data: Path) -> None:
     shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(100))
     members = shard.read()
     counts = score_shard(job, shard)
-    rows = pd.DataFrame(pq.ParquetFile(part_path(job.folder, 0)).read().to_pylist())
+    rows = pd.DataFrame(job.folder.read().to_pylist())
     assert counts.inputs == len(members) == sum(counts.status.values()) == rows["member"].nunique()
     assert list(rows["member"].unique()) == [member.path for member in members]
     faces = rows[rows["face_index"].notna()]
@@ -64,11 +64,11 @@ def test_the_score_of_a_face_belongs_to_it(job: ScoreJob, real_data: Path) -> No
     """Scores go through in batches over images; a face scored alone with its image has the same score."""
     source = open_source(str(real_data / "scenes" / "group_photos.tar"))
     score_shard(job, next(source.shards(100)))
-    together = pq.ParquetFile(part_path(job.folder, 0)).read(["member", "face_index", "p_fake"]).to_pylist()
+    together = job.folder.read(["member", "face_index", "p_fake"]).to_pylist()
     alone = []
     for shard in source.shards(1):
         score_shard(job, shard)
-        alone += pq.ParquetFile(part_path(job.folder, shard.index)).read(["member", "face_index", "p_fake"]).to_pylist()
+        alone += job.folder.read(["member", "face_index", "p_fake"], shard.index).to_pylist()
     assert [(row["member"], row["face_index"]) for row in together] == [
         (row["member"], row["face_index"]) for row in alone
     ]
@@ -82,7 +82,7 @@ def test_a_finished_part_is_recognised_and_others_are_not(job: ScoreJob, real_da
     counts = score_shard(job, shard)
     assert finished_shard(job, 0) == counts
     assert finished_shard(ScoreJob(**{**job.__dict__, "key": "other"}), 0) is None
-    path = part_path(job.folder, 0)
+    path = Path(job.folder.url, "part-00000.parquet")
     path.write_bytes(path.read_bytes()[:-8])
     assert finished_shard(job, 0) is None
 
@@ -100,7 +100,8 @@ def test_the_key_follows_source_model_and_settings() -> None:
 
 
 def test_parts_beyond_the_last_shard_go(tmp_path: Path) -> None:
+    folder = ScoreStore(str(tmp_path)).folder("0123456789ab", "a-0")
     for index in range(4):
-        part_path(tmp_path, index).touch()
-    remove_other_parts(tmp_path, 2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.parquet", "part-00001.parquet"]
+        folder.write_part(index, [], {})
+    remove_other_parts(folder, 2)
+    assert folder.parts() == [0, 1]
