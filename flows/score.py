@@ -15,7 +15,8 @@ from flows.workspace import DOWNLOADS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
 from tasks.scoring.classifier import Classifier
-from tasks.scoring.shard import ScoreCounts, ScoreJob, finished_shard, remove_other_parts, score_key, score_shard
+from tasks.scoring.counts import ScoreCounts
+from tasks.scoring.shard import ScoreJob, finished_shard, remove_other_parts, score_key, score_shard
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.sources import open_source
 
@@ -59,7 +60,7 @@ def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifie
     folder.remove_temp_files()
     key = score_key(fingerprint, classifier.card.model_id, params.score)
     crop, threads = classifier.card.crop, threads_of(params.runner)
-    job = ScoreJob(label, folder, key, classifier, crop, params.score.keep, threads)
+    job = ScoreJob(label, folder, key, classifier, crop, params.score.keep, threads, params.score.verdict)
     counts = ScoreCounts()
     with progress_bar(f"score {archive.name}", source.count()) as bar:
         shards = run_shards(
@@ -81,6 +82,7 @@ def _metrics(archive: ArchiveParams, folder: ScoreFolder, counts: ScoreCounts, s
         "faces": counts.faces,
         "fake_faces": counts.fake_faces,
         "fake_images": counts.fake_images,
+        "histogram": counts.histogram,
         "seconds": round(seconds, 2),
         "images_per_second": round(counts.inputs / seconds, 1),
     }

@@ -77,11 +77,13 @@ MANIFEST = pa.schema(
     ]
 )
 
-# One row per face, and one with null face fields for an image without one. `archive` is <name>-<fingerprint>, as in the
+# One row per face, and one with null face fields for an image without one; the rows of an image follow each other and
+# share its `index`, the input's place in the source, and its verdict. `archive` is <name>-<fingerprint>, as in the
 # folder's name, and a dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
 SCORES = pa.schema(
     [
         pa.field("archive", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("index", pa.int64(), nullable=False),
         pa.field("member", pa.string(), nullable=False),
         pa.field("image_id", pa.string()),
         pa.field("status", pa.string(), nullable=False),
@@ -93,6 +95,9 @@ SCORES = pa.schema(
         *_DETECTION,
         pa.field("p_fake", pa.float32()),
         pa.field("is_fake", pa.bool_()),
+        pa.field("image_p_fake", pa.float32()),
+        pa.field("image_is_fake", pa.bool_()),
+        pa.field("verdict_rule", pa.string(), nullable=False),
         pa.field("model_id", pa.string(), nullable=False),
     ]
 )

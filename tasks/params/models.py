@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Keep = Literal["largest", "all", "centre", "most_confident"]
+Verdict = Literal["max", "mean", "largest"]
 
 
 class Frozen(BaseModel):
@@ -121,6 +122,8 @@ class CropParams(Frozen):
     margin: float = Field(0.3, ge=0, le=2)
     align: bool = False
     border: Literal["reflect", "replicate", "black"] = "reflect"
+    # Search images without a face turned by 90, 180 and 270 degrees as well.
+    second_look: bool = False
     max_pixels: int = Field(100_000_000, ge=1)
     shard: int = Field(1000, ge=1, le=100_000)
 
@@ -170,17 +173,33 @@ class EvaluateParams(Frozen):
     seed: int = 1
 
 
+class CompareParams(Frozen):
+    """How far a scoring may move from the last one of its archive before that is a warning."""
+
+    # Population stability index of the images' p_fake; 0.2 is where practice begins to call a shift large.
+    psi: float = Field(0.2, ge=0)
+    # Images with a verdict in both scorings whose verdict changed, as a fraction of them.
+    flips: float = Field(0.05, ge=0, le=1)
+
+
 class ScoreParams(Frozen):
     """The archives that the `score` stage scores, which of an image's faces, and the images in one part."""
 
     archives: dict[Name, ArchiveParams] = {}
     keep: Keep = "all"
+    # Which p_fake stands for an image with several faces.
+    verdict: Verdict = "max"
     shard: int = Field(1000, ge=1, le=100_000)
+    compare: CompareParams = CompareParams()
 
     @field_validator("archives", mode="before")
     @classmethod
     def _know_their_names(cls, archives: object) -> object:
         return _named(archives)
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the part that decides what a part of the scores holds."""
+        return self.model_dump(mode="json", exclude={"archives", "compare"})
 
 
 class RunnerParams(Frozen):

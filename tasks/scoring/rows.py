@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
 from tasks.detection.columns import box_columns
-from tasks.detection.onepass import Face, ImageResult
+from tasks.detection.onepass import ImageResult
 from tasks.manifests.parts import Row
+from tasks.params.models import Verdict
 from tasks.scoring.classifier import Classifier
+from tasks.scoring.verdict import image_p_fake
 
 _NO_FACE = dict.fromkeys(
     [
@@ -23,22 +25,35 @@ _NO_FACE = dict.fromkeys(
         "landmarks",
         "p_fake",
         "is_fake",
+        "image_p_fake",
+        "image_is_fake",
     ]
 )
 
 
-def score_rows(results: Sequence[ImageResult], archive: str, classifier: Classifier) -> list[Row]:
-    """Classify all faces of `results` in one batch; one row per face, one with nulls for an image without a face."""
+def score_rows(
+    results: Sequence[ImageResult], indices: Sequence[int], archive: str, classifier: Classifier, rule: Verdict
+) -> list[Row]:
+    """Classify all faces of `results` in one batch; one row per face, one with nulls for an image without a face.
+
+    `indices` are the inputs' places in the source; `rule` makes an image's verdict of its faces'.
+    """
     faces = [face.rgb for result in results for face in result.faces]
-    p_fake = iter(classifier.p_fake(np.stack(faces)) if faces else ())
-    return [row for result in results for row in _rows_of(result, archive, classifier, p_fake)]
+    p_fake = iter(classifier.p_fake(np.stack(faces)).tolist() if faces else ())
+    card = classifier.card
+    shared = {"archive": archive, "verdict_rule": rule, "model_id": card.model_id}
+    rows: list[Row] = []
+    for index, result in zip(indices, results, strict=True):
+        scores = list(islice(p_fake, len(result.faces)))
+        rows += _rows_of(result, scores, {**shared, "index": index}, rule, card.threshold)
+    return rows
 
 
 def _rows_of(
-    result: ImageResult, archive: str, classifier: Classifier, p_fake: Iterator[npt.NDArray[np.float32]]
-) -> list[Row]:
+    result: ImageResult, p_fake: Sequence[float], shared: Row, rule: Verdict, threshold: float
+) -> Iterator[Row]:
     image = {
-        "archive": archive,
+        **shared,
         "member": result.member,
         "image_id": result.image_id,
         "status": str(result.status),
@@ -46,12 +61,11 @@ def _rows_of(
         "width": result.width,
         "height": result.height,
         "n_faces": result.n_faces,
-        "model_id": classifier.card.model_id,
     }
     if not result.faces:
-        return [{**image, **_NO_FACE}]
-    return [{**image, **_face(face, float(next(p_fake)), classifier.card.threshold)} for face in result.faces]
-
-
-def _face(face: Face, p_fake: float, threshold: float) -> Row:
-    return {**box_columns(face), "p_fake": p_fake, "is_fake": p_fake >= threshold}
+        yield {**image, **_NO_FACE}
+        return
+    verdict = image_p_fake(rule, result.faces, p_fake)
+    image |= {"image_p_fake": verdict, "image_is_fake": verdict >= threshold}
+    for face, score in zip(result.faces, p_fake, strict=True):
+        yield {**image, **box_columns(face), "p_fake": score, "is_fake": score >= threshold}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,16 @@ class Member:
     error: str = ""
 
 
+class Members(Protocol):
+    """Members that can be read in order, or one by its position."""
+
+    def __iter__(self) -> Iterator[Member]:
+        """Read all of them."""
+
+    def __getitem__(self, position: int, /) -> Member:
+        """Read one of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """`len()` members from row `start` on; `members` may be read more than once, and from any thread."""
@@ -38,7 +48,7 @@ class Shard:
     index: int
     start: int
     stop: int
-    members: Iterable[Member]
+    members: Members
 
     def __len__(self) -> int:
         """Return the number of members."""
@@ -51,6 +61,10 @@ class Shard:
     def read(self) -> list[Member]:
         """Return the members with their bytes, in the order of the container."""
         return list(self.members)
+
+    def pick(self, positions: Sequence[int]) -> list[Member]:
+        """Return the members at these positions (from 0) with their bytes, and read no others."""
+        return [self.members[position] for position in positions]
 
 
 class Readable(Protocol):

@@ -123,6 +123,10 @@ class Rows:
         """Read the rows."""
         return self.source.rows(self.start, self.stop)
 
+    def __getitem__(self, position: int) -> Member:
+        """Read one row."""
+        return next(self.source.rows(self.start + position, self.start + position + 1))
+
 
 class StreamSource(Source):
     """A container that can only be read from front to back."""

@@ -220,7 +220,9 @@ def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
 
 def _scored(member: str, p_fake: float) -> dict[str, Any]:
     return {
+        **dict.fromkeys(SCORES.names),
         "archive": "dump",
+        "index": 0,
         "member": member,
         "image_id": "1" * 64,
         "status": "ok",
@@ -237,5 +239,6 @@ def _scored(member: str, p_fake: float) -> dict[str, Any]:
         "landmarks": [0.0] * 10,
         "p_fake": p_fake,
         "is_fake": p_fake >= THRESHOLD,
+        "verdict_rule": "max",
         "model_id": MODEL,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tasks.params import CropParams, ScoreParams
+from tasks.params.models import Verdict
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.shard import (
     ScoreJob,
@@ -56,7 +58,9 @@ def test_every_face_has_its_row_and_every_image_without_one_too(job: ScoreJob, r
     ).all()
     assert counts.fake_faces == (faces["p_fake"] >= 0.5).sum() == faces["is_fake"].sum()
     assert counts.fake_images == faces[faces["is_fake"].astype(bool)]["member"].nunique()
-    assert rows[rows["face_index"].isna()][["p_fake", "is_fake", "box_x"]].isna().all(axis=None)
+    assert counts.histogram == np.histogram(faces["p_fake"], 20, (0, 1))[0].tolist()
+    assert rows.groupby("member", sort=False)["index"].unique().tolist() == [[place] for place in range(len(members))]
+    assert rows[rows["face_index"].isna()][["p_fake", "is_fake", "box_x", "image_p_fake"]].isna().all(axis=None)
     assert faces["p_fake"].nunique() > 40, "each face has its own score"
 
 
@@ -94,9 +98,11 @@ def test_the_key_follows_source_model_and_settings() -> None:
         score_key("a", "n", ScoreParams()),
         score_key("a", "m", ScoreParams(keep="largest")),
         score_key("a", "m", ScoreParams(shard=10)),
+        score_key("a", "m", ScoreParams(verdict="mean")),
     ]
-    assert len(set(keys)) == 5
-    assert keys[0] == score_key("a", "m", ScoreParams())
+    assert len(set(keys)) == 6
+    elsewhere = ScoreParams.model_validate({"archives": {"x": {"source": "x.zip"}}, "compare": {"psi": 1}})
+    assert keys[0] == score_key("a", "m", elsewhere)
 
 
 def test_parts_beyond_the_last_shard_go(tmp_path: Path) -> None:
@@ -105,3 +111,19 @@ def test_parts_beyond_the_last_shard_go(tmp_path: Path) -> None:
         folder.write_part(index, [], {})
     remove_other_parts(folder, 2)
     assert folder.parts() == [0, 1]
+
+
+@pytest.mark.parametrize("rule", ["max", "mean", "largest"])
+def test_the_verdict_on_an_image_follows_the_rule(job: ScoreJob, real_data: Path, rule: Verdict) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(3))
+    counts = score_shard(replace(job, verdict=rule), shard)
+    rows = pd.DataFrame(job.folder.read().to_pylist())
+    assert rows[rows["face_index"].isna()]["image_p_fake"].isna().all()
+    for _, image in rows[rows["face_index"].notna()].groupby("index"):
+        largest = image["p_fake"].iloc[(image["box_width"] * image["box_height"]).argmax()]
+        expected = {"max": image["p_fake"].max(), "mean": image["p_fake"].mean(), "largest": largest}[rule]
+        assert image["image_p_fake"].nunique() == 1
+        assert image["image_p_fake"].iloc[0] == pytest.approx(expected, abs=1e-6)
+        assert (image["image_is_fake"] == (image["image_p_fake"] >= 0.5)).all()
+    assert (rows["verdict_rule"] == rule).all()
+    assert counts.fake_images == rows[rows["image_is_fake"].eq(True)]["index"].nunique()

@@ -13,15 +13,11 @@ import pytest
 
 from tasks.params import FauxfaceError
 from tasks.scoring.store import ScoreStore
-
-MODEL = "0123456789ab"
+from tests.scoring.made import MODEL, face_row
 
 
 def row(member: str, p_fake: float) -> dict[str, Any]:
-    face = {"box_x": 1.0, "box_y": 2.0, "box_width": 3.0, "box_height": 4.0, "detection_confidence": 0.9}
-    image = {"archive": "a-0", "member": member, "image_id": "i", "status": "ok", "error": "", "width": 9, "height": 9}
-    verdict = {"face_index": 0, "n_faces": 1, "landmarks": [0.0] * 10, "p_fake": p_fake, "is_fake": p_fake > 0.5}
-    return {**image, **face, **verdict, "model_id": MODEL}
+    return face_row(0, p_fake, member=member)
 
 
 @pytest.fixture(params=["disk", "memory"])
