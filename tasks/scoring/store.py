@@ -49,7 +49,7 @@ class ScoreStore:
 
 @dataclass(frozen=True)
 class ScoreFolder:
-    """The parts of one archive scored by one model, and JSON files beside them; picklable, it holds nothing open."""
+    """The parts of one archive scored by one model, and facts beside them; picklable, it holds nothing open."""
 
     url: str
     model_id: str
@@ -98,17 +98,18 @@ class ScoreFolder:
         return pa.concat_tables(tables) if tables else empty
 
     def write_json(self, name: str, value: Any) -> None:
-        """Write `value` as JSON, whole or not at all; a name that starts with `_` is no part to Parquet readers."""
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        _Folder(self.url).write(name, text.encode())
+        """Keep a JSON value beside the parts, whole or not at all; `name` is as in `_scoring.json`.
+
+        It goes into the footer of an empty Parquet file of the parts' schema, `_scoring.parquet`: Polars reads a folder
+        as it is only when all its files are Parquet of one schema.
+        """
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        _Folder(self.url).write(_note_name(name), part_bytes([], SCORES, {"json": text}))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
-        """Return the content of a JSON file, or None where it is missing or no JSON object."""
-        data = _Folder(self.url).read(name)
-        try:
-            value = None if data is None else json.loads(data)
-        except ValueError:
-            return None
+        """Return what `write_json` kept by that name, or None where it is missing or no JSON object."""
+        notes = footer_notes(_Folder(self.url).readable(_note_name(name)))
+        value = None if notes is None else json.loads(notes["json"])
         return value if isinstance(value, dict) else None
 
     def _table(self, index: int, columns: list[str]) -> pa.Table:
@@ -125,6 +126,10 @@ class ScoreFolder:
 
 def _part_name(index: int) -> str:
     return f"{_PART}{index:05d}{_PARQUET}"
+
+
+def _note_name(name: str) -> str:
+    return f"{name.removesuffix('.json')}{_PARQUET}"
 
 
 def _join(root: str, *names: str) -> str:
