@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.detection.columns import box_columns
+from tasks.detection.columns import face_columns
 from tasks.detection.onepass import Face, ImageResult
 from tasks.imaging.encode import encode_png
 from tasks.manifests.labelling import Labels
@@ -43,9 +43,7 @@ def _face_columns(result: ImageResult, face: Face) -> Row:
     face_id = f"{result.image_id}#{face.index}"
     return {
         "face_id": face_id,
-        **box_columns(face),
-        "padding": face.padding,
-        "sharpness": face.sharpness,
+        **face_columns(face),
         "corner_variance": face.corner_variance,
         "phash": result.phash,
         "image": {"bytes": encode_png(face.rgb), "path": f"{face_id}.png"},

@@ -7,7 +7,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 
@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.detection.crop import crop_face, crop_side
+from tasks.detection.crop import Crop, crop_face, crop_side
 from tasks.detection.detector import Detections, FaceDetector
+from tasks.detection.quality import Pose, poses, quality
+from tasks.detection.second_look import Look, look, turned, turned_back
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels
 from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
@@ -37,17 +39,30 @@ class Face:
     """One face kept: its place in pixels of the original upright image, its crop, and what the crop tells.
 
     `index`: its rank among all faces of its image, the surest first; `box` (4,): x, y, width, height; `landmarks`
-    (5, 2); `rgb` (size, size, 3) uint8; `padding`: the crop's fraction outside of the image.
+    (5, 2); `rotation`: degrees by which the image was turned clockwise to find it (0 but for a second look) and by
+    which its crop is; `rgb` (size, size, 3) uint8; `padding`: the crop's fraction outside of the image.
     """
 
     index: int
     box: Float
     confidence: float
     landmarks: Float
+    rotation: int
     rgb: Pixels
     padding: float
     sharpness: float
     corner_variance: float
+    pose: Pose
+
+    @property
+    def size(self) -> float:
+        """The longer side of the box."""
+        return float(self.box[2:].max())
+
+    @property
+    def quality(self) -> float:
+        """From 0 to 1: how well the picture shows the face."""
+        return quality(self.sharpness, self.size, self.pose, self.padding)
 
 
 @dataclass(frozen=True)
@@ -152,22 +167,22 @@ def _group_results(
         detector.smallest(entry.decoded.header.width, entry.decoded.header.height) / entry.decoded.reduction
         for entry in opened
     ]
-    found = iter(detector.detect_reduced([entry.decoded.pixels for entry in opened], smallest))
+    pictures = [entry.decoded.pixels for entry in opened]
+    looks = iter(look(detector, pictures, smallest, second_look=params.second_look))
     return [
-        entry if isinstance(entry, ImageResult) else _image_result(entry, next(found), params, keep) for entry in group
+        entry if isinstance(entry, ImageResult) else _image_result(entry, next(looks), params, keep) for entry in group
     ]
 
 
-def _image_result(opened: _Opened, found: Detections, params: CropParams, keep: str) -> ImageResult:
-    """Crop the faces kept; `found` is in the pixels decoded."""
+def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) -> ImageResult:
+    """Crop the faces kept; `seen` is in the pixels decoded."""
     header = opened.decoded.header
-    found = found.scaled(opened.decoded.reduction, header.width, header.height)
-    pictures = {opened.decoded.reduction: opened.decoded.pixels}
+    width, height = seen.size(header.width, header.height)
+    seen = replace(seen, found=seen.found.scaled(opened.decoded.reduction, width, height))
+    found = turned_back(seen.found, seen.turns, header.width, header.height)
     facts = (*_file_facts(opened.data), header.format, header.width, header.height, _quality(header))
     try:
-        faces = [
-            _face(opened, found, index, params, pictures) for index in kept(found, keep, header.width, header.height)
-        ]
+        faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:
         return ImageResult(opened.member.path, error.status, error.message, *facts)
     picture = phash(opened.decoded.pixels) if faces else None
@@ -184,22 +199,34 @@ def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:
     return [int(best[keep].argmax())]
 
 
-def _face(opened: _Opened, found: Detections, index: int, params: CropParams, pictures: dict[int, Pixels]) -> Face:
-    box, landmarks = found.boxes[index], found.landmarks[index]
+def _faces(opened: _Opened, seen: Look, found: Detections, ranks: Sequence[int], params: CropParams) -> list[Face]:
+    """Crop the faces of these ranks; `found` is in pixels of the upright image, `seen` of the image once turned."""
+    pictures = {opened.decoded.reduction: turned(opened.decoded.pixels, seen.turns)}
+    crops = [_crop(opened, seen, rank, params, pictures) for rank in ranks]
+    return [
+        Face(
+            index=rank,
+            box=found.boxes[rank],
+            confidence=float(found.confidence[rank]),
+            landmarks=found.landmarks[rank],
+            rotation=seen.rotation,
+            rgb=crop.rgb,
+            padding=crop.padding,
+            sharpness=sharpness(crop.rgb),
+            corner_variance=corner_variance(crop.rgb),
+            pose=pose,
+        )
+        for rank, crop, pose in zip(ranks, crops, poses(found.landmarks[ranks]), strict=True)
+    ]
+
+
+def _crop(opened: _Opened, seen: Look, rank: int, params: CropParams, pictures: dict[int, Pixels]) -> Crop:
+    """Crop one face, upright as it was seen; `pictures` are the image's by reduction, turned."""
+    box, landmarks = seen.found.boxes[rank], seen.found.landmarks[rank]
     reduction = _crop_reduction(box, params, opened.decoded.reduction)
     if reduction not in pictures:
-        pictures[reduction] = decode_pixels(opened.data, opened.decoded.header, reduction)
-    crop = crop_face(pictures[reduction], box / reduction, landmarks / reduction, params)
-    return Face(
-        index=index,
-        box=box,
-        confidence=float(found.confidence[index]),
-        landmarks=landmarks,
-        rgb=crop.rgb,
-        padding=crop.padding,
-        sharpness=sharpness(crop.rgb),
-        corner_variance=corner_variance(crop.rgb),
-    )
+        pictures[reduction] = turned(decode_pixels(opened.data, opened.decoded.header, reduction), seen.turns)
+    return crop_face(pictures[reduction], box / reduction, landmarks / reduction, params)
 
 
 def _crop_reduction(box: Float, params: CropParams, reduction: int) -> int:

@@ -19,7 +19,8 @@ _LABELS = [
     pa.field("group", pa.string()),
     pa.field("split_given", pa.string()),
 ]
-# Pixels of the original upright image; landmarks as x, y of eyes, nose and corners of the mouth.
+# Pixels of the original upright image; landmarks as x, y of eyes, nose and corners of the mouth. `rotation`: degrees by
+# which the image was turned clockwise to find the face, and its crop is; what follows it is in detection/quality.py.
 _DETECTION = [
     pa.field("box_x", pa.float32()),
     pa.field("box_y", pa.float32()),
@@ -27,6 +28,14 @@ _DETECTION = [
     pa.field("box_height", pa.float32()),
     pa.field("detection_confidence", pa.float32()),
     pa.field("landmarks", pa.list_(pa.float32(), 10)),
+    pa.field("rotation", pa.int16()),
+    pa.field("padding", pa.float32()),
+    pa.field("sharpness", pa.float32()),
+    pa.field("face_size", pa.float32()),
+    pa.field("yaw", pa.float32()),
+    pa.field("pitch", pa.float32()),
+    pa.field("roll", pa.float32()),
+    pa.field("quality", pa.float32()),
 ]
 
 # One row per input, whatever became of it, in the order of the source.
@@ -54,9 +63,7 @@ FACES = pa.schema(
         pa.field("face_index", pa.int32(), nullable=False),
         *_LABELS,
         *_DETECTION,
-        pa.field("padding", pa.float32()),
         *_FILE_FACTS,
-        pa.field("sharpness", pa.float32()),
         pa.field("corner_variance", pa.float32()),
         pa.field("phash", pa.binary(PHASH_BYTES)),
         pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),

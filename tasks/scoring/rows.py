@@ -7,28 +7,13 @@ from itertools import islice
 
 import numpy as np
 
-from tasks.detection.columns import box_columns
+from tasks.detection.columns import face_columns
 from tasks.detection.onepass import ImageResult
 from tasks.manifests.parts import Row
+from tasks.manifests.schemas import SCORES
 from tasks.params.models import Verdict
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.verdict import image_p_fake
-
-_NO_FACE = dict.fromkeys(
-    [
-        "face_index",
-        "box_x",
-        "box_y",
-        "box_width",
-        "box_height",
-        "detection_confidence",
-        "landmarks",
-        "p_fake",
-        "is_fake",
-        "image_p_fake",
-        "image_is_fake",
-    ]
-)
 
 
 def score_rows(
@@ -63,9 +48,9 @@ def _rows_of(
         "n_faces": result.n_faces,
     }
     if not result.faces:
-        yield {**image, **_NO_FACE}
+        yield {**dict.fromkeys(SCORES.names), **image}
         return
     verdict = image_p_fake(rule, result.faces, p_fake)
     image |= {"image_p_fake": verdict, "image_is_fake": verdict >= threshold}
     for face, score in zip(result.faces, p_fake, strict=True):
-        yield {**image, **box_columns(face), "p_fake": score, "is_fake": score >= threshold}
+        yield {**image, **face_columns(face), "p_fake": score, "is_fake": score >= threshold}
