@@ -7,11 +7,13 @@ import os
 import signal
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError
@@ -113,9 +115,10 @@ def main() -> None:
 
 def _run(stage: str, **arguments: Any) -> Any:
     """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
-    ensure_server()
-    flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
-    return flow(**arguments)
+    with nullcontext() if stage == "sample" else workspace_lock():  # the sample needs no workspace
+        ensure_server()
+        flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
+        return flow(**arguments)
 
 
 def _interrupt(number: int, _frame: object) -> None:

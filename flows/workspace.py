@@ -15,6 +15,7 @@ SAMPLE = Path("data/raw/sample")
 REPORTS = Path("reports")
 
 # Outside DVC's outs: what lets a killed stage go on, and downloads. Not versioned, safe to delete when nothing runs.
+STATE = Path("data/.state")
 CROP_STATE = Path("data/.state/crop")
 TRAIN_STATE = Path("data/.state/train")
 DOWNLOADS = Path("data/.state/downloads")

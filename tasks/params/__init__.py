@@ -22,6 +22,7 @@ from tasks.params.models import (
     SplitParams,
     TrainParams,
 )
+from tasks.params.schedule import InboxParams, ScheduleParams
 
 __all__ = [
     "ArchiveParams",
@@ -34,10 +35,12 @@ __all__ = [
     "FauxfaceError",
     "FolderGroup",
     "FolderLabel",
+    "InboxParams",
     "NoGroup",
     "Params",
     "RegexGroup",
     "RunnerParams",
+    "ScheduleParams",
     "ScoreParams",
     "SplitParams",
     "TrainParams",

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from tasks.params.frozen import Frozen
+from tasks.params.schedule import ScheduleParams
 
 # Names become folder names, Hive partition values and parts of DVC's dotted parameter paths (so: no dot).
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Keep = Literal["largest", "all", "centre", "most_confident"]
 Verdict = Literal["max", "mean", "largest"]
-
-
-class Frozen(BaseModel):
-    """Base of all settings: immutable, and a key that is not known is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class FolderLabel(Frozen):
@@ -185,7 +182,7 @@ class CompareParams(Frozen):
 class ScoreParams(Frozen):
     """The archives that the `score` stage scores, which of an image's faces, and the images in one part."""
 
-    archives: dict[Name, ArchiveParams] = {}
+    archives: dict[Name, ArchiveParams] = Field(default_factory=dict)
     keep: Keep = "all"
     # Which p_fake stands for an image with several faces.
     verdict: Verdict = "max"
@@ -219,6 +216,7 @@ class Params(Frozen):
     evaluate: EvaluateParams = EvaluateParams()
     score: ScoreParams = ScoreParams()
     runner: RunnerParams = RunnerParams()
+    schedule: ScheduleParams = ScheduleParams()
 
     @field_validator("datasets", mode="before")
     @classmethod

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from tasks.params import CropParams, FauxfaceError
 from tasks.params.files import sha256_file
-from tasks.params.models import Frozen
+from tasks.params.frozen import Frozen
 
 CARD = "card.json"
 ARCHITECTURE = "architecture.json"

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from tasks.params import FauxfaceError, TrainParams
-from tasks.params.models import Frozen
+from tasks.params.frozen import Frozen
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 OVERRIDES = ("epochs", "batch_size", "learning_rate")
