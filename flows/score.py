@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,34 +13,36 @@ from typing import Any
 from prefect import flow
 
 from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
-from flows.workspace import DOWNLOADS, REPORTS
+from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.counts import ScoreCounts
-from tasks.scoring.shard import ScoreJob, finished_shard, remove_other_parts, score_key, score_shard
+from tasks.scoring.ledger import Scoring, change_of_source, last_complete
+from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
+from tasks.scoring.shard import ScoreJob, finished_shard, score_key, score_shard
 from tasks.scoring.store import ScoreFolder, ScoreStore
-from tasks.sources import open_source
+from tasks.sources import Source, open_source
+from tasks.sources.fingerprints import fingerprint_of, is_local
 
 
 @flow(name="score", task_runner=shard_runner())
-def score(params_file: Path, model: Path, out: str, sources: Sequence[str] = ()) -> dict[str, Any]:
+def score(
+    params_file: Path, model: Path, out: str, sources: Sequence[str] = (), retry_failed: bool = False
+) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
     `out` is a path or URL; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives
     named in params are also counted in reports/score.json. Parts that are already there are kept: a killed scoring
-    goes on where it stopped.
+    goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
     """
     params = load_params(params_file)
     archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
     classifier = Classifier.load(model, threads_of(params.runner))
-    summary = {
-        "model_id": classifier.card.model_id,
-        "threshold": classifier.card.threshold,
-        "archives": {archive.name: _score_archive(archive, params, classifier, out) for archive in archives},
-    }
+    scored = {archive.name: _score_archive(archive, params, classifier, out, retry_failed) for archive in archives}
+    summary = {"model_id": classifier.card.model_id, "threshold": classifier.card.threshold, "archives": scored}
     if not sources:
         write_json(REPORTS / "score.json", summary)
     return summary
@@ -51,38 +55,70 @@ def archive_of(source: str) -> ArchiveParams:
     return ArchiveParams(name=name or "archive", source=source)
 
 
-def _score_archive(archive: ArchiveParams, params: Params, classifier: Classifier, out: str) -> dict[str, Any]:
-    started = time.monotonic()
-    source = open_source(archive.source, sha256=archive.sha256, cache=DOWNLOADS)
-    fingerprint = source.fingerprint()
-    label = f"{archive.name}-{fingerprint[:12]}"
-    folder = ScoreStore(out).folder(classifier.card.model_id, label)
+def _score_archive(
+    archive: ArchiveParams, params: Params, classifier: Classifier, out: str, retry: bool
+) -> dict[str, Any]:
+    """Score one archive, unless that is done already; returns what reports/score.json says of it."""
+    opening = functools.cache(functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS))
+    fingerprint = fingerprint_of(archive.source, opening, FINGERPRINTS)
+    model_id = classifier.card.model_id
+    store, key = ScoreStore(out), score_key(fingerprint, model_id, params.score)
+    folder = store.folder(model_id, f"{archive.name}-{fingerprint[:12]}")
+    _say_change(archive, last_complete(store, archive.name, folder), fingerprint)
+    record = read_finished(folder)
+    if record is None or record.key != key or (retry and record.failures):
+        start = Started(
+            key=key,
+            fingerprint=fingerprint,
+            model_id=model_id,
+            archive=folder.archive,
+            name=archive.name,
+            source=without_secrets(archive.source),
+            threshold=classifier.card.threshold,
+            params=params.score.recipe(),
+            started=now(),
+            expected=opening().count(),
+        )
+        record = _run(start, folder, opening(), params, classifier, retry)
+        _check_unchanged(archive, folder, fingerprint)
+        finish(folder, record)
+    return record.summary(folder.url)
+
+
+def _run(
+    start: Started, folder: ScoreFolder, source: Source, params: Params, classifier: Classifier, retry: bool
+) -> Finished:
+    """Score what is not scored yet, and count all of it."""
+    clock = time.monotonic()
     folder.remove_temp_files()
-    key = score_key(fingerprint, classifier.card.model_id, params.score)
-    crop, threads = classifier.card.crop, threads_of(params.runner)
-    job = ScoreJob(label, folder, key, classifier, crop, params.score.keep, threads, params.score.verdict)
-    counts = ScoreCounts()
-    with progress_bar(f"score {archive.name}", source.count()) as bar:
-        shards = run_shards(
-            shard_task(score_shard, "score-shard"), job, source.shards(params.score.shard), finished_shard, counts, bar
-        )
-    remove_other_parts(folder, shards)
-    return _metrics(archive, folder, counts, time.monotonic() - started)
+    start = begin(folder, start)
+    crop, settings, threads = classifier.card.crop, params.score, threads_of(params.runner)
+    job = ScoreJob(start.archive, folder, start.key, classifier, crop, settings.keep, threads, settings.verdict, retry)
+    counts, kept = ScoreCounts(), ScoreCounts()
+
+    def finished(job: ScoreJob, index: int) -> ScoreCounts | None:
+        done = finished_shard(job, index)
+        kept.add(done or ScoreCounts())
+        return done
+
+    with progress_bar(f"score {start.name}", start.expected) as bar:
+        work = shard_task(score_shard, "score-shard")
+        shards = run_shards(work, job, source.shards(settings.shard), finished, counts, bar)
+    return Finished.of(start, counts, shards, counts.inputs - kept.inputs, time.monotonic() - clock)
 
 
-def _metrics(archive: ArchiveParams, folder: ScoreFolder, counts: ScoreCounts, seconds: float) -> dict[str, Any]:
-    if counts.inputs != sum(counts.status.values()):
-        raise RuntimeError(
-            f"{archive.source}: {counts.inputs} inputs, statuses {counts.status}: the count does not close"
+def _say_change(archive: ArchiveParams, last: Scoring | None, fingerprint: str) -> None:
+    changed = last and change_of_source(last, fingerprint, without_secrets(archive.source))
+    if changed:
+        print(f"fauxface: {changed}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _check_unchanged(archive: ArchiveParams, folder: ScoreFolder, fingerprint: str) -> None:
+    """Raise FauxfaceError, and drop the scores, where a local source is no longer what it was at the beginning."""
+    opening = functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS)
+    if is_local(archive.source) and fingerprint_of(archive.source, opening, FINGERPRINTS) != fingerprint:
+        abandon(folder)
+        raise FauxfaceError(
+            f"{archive.source}: changed while it was scored, so its scores were dropped. Score it again when nobody "
+            "writes to it."
         )
-    return {
-        "scores": folder.url,
-        "inputs": counts.inputs,
-        "status": dict(sorted(counts.status.items())),
-        "faces": counts.faces,
-        "fake_faces": counts.fake_faces,
-        "fake_images": counts.fake_images,
-        "histogram": counts.histogram,
-        "seconds": round(seconds, 2),
-        "images_per_second": round(counts.inputs / seconds, 1),
-    }

@@ -68,13 +68,6 @@ def finished_shard(job: ScoreJob, index: int) -> ScoreCounts | None:
     return None if job.retry and counts.failures else counts
 
 
-def remove_other_parts(folder: ScoreFolder, shards: int) -> None:
-    """Remove parts beyond the last shard: what is left of a scoring with smaller shards."""
-    for index in folder.parts():
-        if index >= shards:
-            folder.remove_part(index)
-
-
 def _successes(job: ScoreJob, index: int) -> list[Row]:
     """Return the rows of the inputs that gave a picture, from a part of this scoring that is there already."""
     notes = job.folder.notes(index)

@@ -16,7 +16,6 @@ from tasks.scoring.classifier import Classifier
 from tasks.scoring.shard import (
     ScoreJob,
     finished_shard,
-    remove_other_parts,
     score_key,
     score_shard,
 )
@@ -103,14 +102,6 @@ def test_the_key_follows_source_model_and_settings() -> None:
     assert len(set(keys)) == 6
     elsewhere = ScoreParams.model_validate({"archives": {"x": {"source": "x.zip"}}, "compare": {"psi": 1}})
     assert keys[0] == score_key("a", "m", elsewhere)
-
-
-def test_parts_beyond_the_last_shard_go(tmp_path: Path) -> None:
-    folder = ScoreStore(str(tmp_path)).folder("0123456789ab", "a-0")
-    for index in range(4):
-        folder.write_part(index, [], {})
-    remove_other_parts(folder, 2)
-    assert folder.parts() == [0, 1]
 
 
 @pytest.mark.parametrize("rule", ["max", "mean", "largest"])
