@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.scoring.classifier import Classifier
+from tasks.scoring.model import ModelPlace, card_at
 from tasks.scoring.shard import ScoreJob, score_shard
 from tasks.scoring.store import ScoreStore
 from tasks.sources import open_source
@@ -51,9 +51,9 @@ def _ours(source: str, model: Path, threads: int) -> float:
     started = time.perf_counter()
     images = 0
     with tempfile.TemporaryDirectory() as folder:
-        classifier = Classifier.load(model, threads)
-        scores = ScoreStore(folder).folder(classifier.card.model_id, "benchmark")
-        job = ScoreJob("benchmark", scores, "", classifier, classifier.card.crop, "all", threads)
+        card = card_at(str(model))
+        scores = ScoreStore(folder).folder(card.model_id, "benchmark")
+        job = ScoreJob("benchmark", scores, "", ModelPlace.of(str(model), card), card.crop, "all", threads)
         for shard in open_source(source).shards(1000):
             images += score_shard(job, shard).inputs
     return images / (time.perf_counter() - started)

@@ -85,7 +85,7 @@ def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[Path, typer.Option(help="Folder of the model.")] = MODEL,
+    model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     params: ParamsFile = PARAMS,
 ) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
-from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
+from flows.runners import open_threads, progress_bar, run_shards, shard_task, threads_of
 from flows.workspace import CROP_STATE, DOWNLOADS, FACES, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
@@ -18,7 +19,7 @@ from tasks.params.files import remove_temp_files, write_json
 from tasks.sources import Source, open_source
 
 
-@flow(name="crop", flow_run_name="crop-{dataset}", task_runner=shard_runner())
+@flow(name="crop", flow_run_name="crop-{dataset}")
 def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     """Crop a data set into data/faces/<dataset>/ and count its inputs in reports/crop/<dataset>.json."""
     params = load_params(params_file)
@@ -27,8 +28,9 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     job = _job(settings, params, source)
     counts, started = ShardCounts(), time.monotonic()
     work = shard_task(crop_shard, "crop-shard")
-    with progress_bar(f"crop {dataset}", source.count()) as bar:
-        shards = run_shards(work, job, source.shards(params.crop.shard), finished_shard, counts, bar)
+    with open_threads(job.threads) as runner, progress_bar(f"crop {dataset}", source.count()) as bar:
+        done = functools.partial(finished_shard, job)
+        shards = run_shards(runner, work, job, source.shards(params.crop.shard), done, counts, bar)
     if counts.inputs == 0:
         raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
     rows = assemble(job.folder, shards, FACES / dataset)

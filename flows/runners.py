@@ -1,11 +1,13 @@
-"""How shards run: a bounded number at a time through Prefect, with one progress bar."""
+"""How shards run: a bounded number at a time through one of Prefect's task runners, with one progress bar."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
 
 import aiohttp
@@ -36,19 +38,48 @@ R = TypeVar("R")
 Job = TypeVar("Job")
 Counts = TypeVar("Counts", bound=Addable)
 
-# Two: the next shard decodes while the last one drains and is written. Each has its own threads inside.
+Tasks = TaskRunner[PrefectFuture[Any]]
+
+# Per worker. Two: the next shard decodes, or waits at the worker, while the last one drains and is written.
 SHARDS_IN_FLIGHT = 2
+# A stream's shards carry their bytes; those of the shards handed over stay below this.
+BYTES_IN_FLIGHT = 1 << 30
 RETRY_DELAYS = [2.0, 10.0, 30.0]  # seconds
 
 
+@dataclass(frozen=True)
+class ShardRunner:
+    """One of Prefect's task runners, started: how many shards it may hold now, and threads each of them may use."""
+
+    tasks: Tasks
+    threads: int
+    in_flight: Callable[[], int]
+
+
+@contextmanager
+def open_runner(settings: RunnerParams) -> Iterator[ShardRunner]:
+    """Yield the runner that the settings name; raises FauxfaceError when there is no such cluster, or it is lost."""
+    if settings.kind == "threads":
+        with open_threads(threads_of(settings)) as runner:
+            yield runner
+    else:
+        from flows.clusters import open_cluster  # only now: Dask and Ray are extras
+
+        with open_cluster(settings) as runner:
+            yield runner
+
+
+@contextmanager
+def open_threads(threads: int) -> Iterator[ShardRunner]:
+    """Yield a runner of shards in this process, which share one copy of each network; `threads` for each shard."""
+    with ThreadPoolTaskRunner[Any](max_workers=SHARDS_IN_FLIGHT) as tasks:
+        yield ShardRunner(cast("Tasks", tasks), threads, lambda: SHARDS_IN_FLIGHT)
+
+
 def threads_of(runner: RunnerParams) -> int:
-    """Return the number of threads a shard may use: as set, else one per core that this process may run on."""
-    return runner.workers or len(os.sched_getaffinity(0))
-
-
-def shard_runner() -> TaskRunner[PrefectFuture[Any]]:
-    """Return Prefect's runner for shards: threads, which share one copy of each network."""
-    return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=SHARDS_IN_FLIGHT))
+    """Return how many threads to use on this machine: as set, else one per core that this process may run on."""
+    here = runner.workers if runner.kind == "threads" else 0
+    return here or len(os.sched_getaffinity(0))
 
 
 def as_task(work: Callable[P, R], name: str) -> Task[P, R]:
@@ -75,37 +106,72 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     """Tell whether a failed shard is worth another try: the network or a remote storage let it down."""
     try:
         state.result()
-    except (ConnectionError, TimeoutError, aiohttp.ClientError):
-        return True
-    except Exception:  # noqa: BLE001 - whatever else it was, the same try would fail again
-        return False
+    except Exception as error:  # noqa: BLE001 - whatever else it was, the same try would fail again
+        return any(isinstance(cause, (ConnectionError, TimeoutError, aiohttp.ClientError)) for cause in _causes(error))
     return False
 
 
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__
+
+
 def run_shards(
+    runner: ShardRunner,
     work: Task[[Job, Shard], Counts],
     job: Job,
     shards: Iterable[Shard],
-    finished: Callable[[Job, int], Counts | None],
+    finished: Callable[[int], Counts | None],
     total: Counts,
     progress: tqdm[Any],
 ) -> int:
-    """Run `work` on every shard that is not finished yet, add all counts to `total`; returns the number of shards."""
-    waiting: deque[PrefectFuture[Counts]] = deque()
+    """Run `work` on every shard that is not `finished` (by its index), add all counts to `total`.
+
+    Returns the number of shards.
+    """
+    flying = _Flying(runner, work, job)
     number = 0
     for shard in shards:
         number += 1
-        done = finished(job, shard.index)
+        done = finished(shard.index)
         if done is not None:
             _add(total, done, progress)
             continue
-        if len(waiting) == SHARDS_IN_FLIGHT:
-            _add(total, waiting.popleft().result(), progress)
-        # Quoted: Prefect would search every image of a shard for results of other tasks.
-        waiting.append(cast("Any", work).submit(quote(job), quote(shard)))
-    for future in waiting:
-        _add(total, future.result(), progress)
+        while flying.full(shard):
+            _add(total, flying.wait(), progress)
+        flying.submit(shard)
+    while flying.weights:
+        _add(total, flying.wait(), progress)
     return number
+
+
+class _Flying:
+    """The shards that are being done; holds of each only its future and its weight in bytes."""
+
+    def __init__(self, runner: ShardRunner, work: Task[..., Any], job: object) -> None:
+        self.weights: dict[PrefectFuture[Any], int] = {}
+        self._runner, self._work, self._job = runner, work, job
+        self._done: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+
+    def full(self, shard: Shard) -> bool:
+        """Tell whether a shard must be waited for before this one may go."""
+        if len(self.weights) >= self._runner.in_flight():
+            return True
+        return bool(self.weights) and sum(self.weights.values()) + shard.held_bytes() > BYTES_IN_FLIGHT
+
+    def submit(self, shard: Shard) -> None:
+        # Quoted: Prefect would search every image of a shard for results of other tasks.
+        future = self._runner.tasks.submit(self._work, {"job": quote(self._job), "shard": quote(shard)})
+        self.weights[future] = shard.held_bytes()
+        future.add_done_callback(self._done.put)
+
+    def wait(self) -> Any:
+        """Return the counts of the next shard that is done; raises what it raised."""
+        future = self._done.get()
+        del self.weights[future]
+        return future.result()
 
 
 def _add(total: Counts, counts: Counts, progress: tqdm[Any]) -> None:

@@ -12,37 +12,39 @@ from typing import Any
 
 from prefect import flow
 
-from flows.runners import progress_bar, run_shards, shard_runner, shard_task, threads_of
+from flows.runners import open_runner, progress_bar, run_shards, shard_task
 from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
-from tasks.scoring.classifier import Classifier
+from tasks.scoring.card import ModelCard
 from tasks.scoring.counts import ScoreCounts
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete
+from tasks.scoring.model import ModelPlace, card_at
 from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
-from tasks.scoring.shard import ScoreJob, finished_shard, score_key, score_shard
+from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_shard
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of, is_local
 
 
-@flow(name="score", task_runner=shard_runner())
+@flow(name="score")
 def score(
-    params_file: Path, model: Path, out: str, sources: Sequence[str] = (), retry_failed: bool = False
+    params_file: Path, model: str, out: str, sources: Sequence[str] = (), retry_failed: bool = False
 ) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
-    `out` is a path or URL; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives
-    named in params are also counted in reports/score.json. Parts that are already there are kept: a killed scoring
-    goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
+    `model` and `out` are paths or URLs; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet.
+    The archives named in params are also counted in reports/score.json. Parts that are already there are kept: a killed
+    scoring goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
     """
     params = load_params(params_file)
     archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
-    classifier = Classifier.load(model, threads_of(params.runner))
-    scored = {archive.name: _score_archive(archive, params, classifier, out, retry_failed) for archive in archives}
-    summary = {"model_id": classifier.card.model_id, "threshold": classifier.card.threshold, "archives": scored}
+    card = card_at(model)
+    place = ModelPlace.of(model, card)
+    scored = {archive.name: _score_archive(archive, params, place, card, out, retry_failed) for archive in archives}
+    summary = {"model_id": card.model_id, "threshold": card.threshold, "archives": scored}
     if not sources:
         write_json(REPORTS / "score.json", summary)
     return summary
@@ -56,54 +58,53 @@ def archive_of(source: str) -> ArchiveParams:
 
 
 def _score_archive(
-    archive: ArchiveParams, params: Params, classifier: Classifier, out: str, retry: bool
+    archive: ArchiveParams, params: Params, model: ModelPlace, card: ModelCard, out: str, retry: bool
 ) -> dict[str, Any]:
     """Score one archive, unless that is done already; returns what reports/score.json says of it."""
     opening = functools.cache(functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS))
     fingerprint = fingerprint_of(archive.source, opening, FINGERPRINTS)
-    model_id = classifier.card.model_id
-    store, key = ScoreStore(out), score_key(fingerprint, model_id, params.score)
-    folder = store.folder(model_id, f"{archive.name}-{fingerprint[:12]}")
+    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score)
+    folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
     _say_change(archive, last_complete(store, archive.name, folder), fingerprint)
     record = read_finished(folder)
     if record is None or record.key != key or (retry and record.failures):
         start = Started(
             key=key,
             fingerprint=fingerprint,
-            model_id=model_id,
+            model_id=card.model_id,
             archive=folder.archive,
             name=archive.name,
             source=without_secrets(archive.source),
-            threshold=classifier.card.threshold,
+            threshold=card.threshold,
             params=params.score.recipe(),
             started=now(),
             expected=opening().count(),
         )
-        record = _run(start, folder, opening(), params, classifier, retry)
+        record = _run(start, folder, opening(), params, model, card, retry)
         _check_unchanged(archive, folder, fingerprint)
         finish(folder, record)
     return record.summary(folder.url)
 
 
 def _run(
-    start: Started, folder: ScoreFolder, source: Source, params: Params, classifier: Classifier, retry: bool
+    start: Started, folder: ScoreFolder, source: Source, params: Params, model: ModelPlace, card: ModelCard, retry: bool
 ) -> Finished:
     """Score what is not scored yet, and count all of it."""
     clock = time.monotonic()
     folder.remove_temp_files()
     start = begin(folder, start)
-    crop, settings, threads = classifier.card.crop, params.score, threads_of(params.runner)
-    job = ScoreJob(start.archive, folder, start.key, classifier, crop, settings.keep, threads, settings.verdict, retry)
+    settings = params.score
     counts, kept = ScoreCounts(), ScoreCounts()
-
-    def finished(job: ScoreJob, index: int) -> ScoreCounts | None:
-        done = finished_shard(job, index)
-        kept.add(done or ScoreCounts())
-        return done
-
-    with progress_bar(f"score {start.name}", start.expected) as bar:
+    with open_runner(params.runner) as runner, progress_bar(f"score {start.name}", start.expected) as bar:
+        job = ScoreJob(
+            start.archive, folder.absolute(), start.key, model, card.crop, settings.keep, runner.threads,
+            settings.verdict, retry,
+        )  # fmt: skip
+        done = finished_shards(job)
+        for part in done.values():
+            kept.add(part)
         work = shard_task(score_shard, "score-shard")
-        shards = run_shards(work, job, source.shards(settings.shard), finished, counts, bar)
+        shards = run_shards(runner, work, job, source.shards(settings.shard), done.get, counts, bar)
     return Finished.of(start, counts, shards, counts.inputs - kept.inputs, time.monotonic() - clock)
 
 

@@ -17,11 +17,11 @@ from tasks.params.models import (
     NoGroup,
     Params,
     RegexGroup,
-    RunnerParams,
     ScoreParams,
     SplitParams,
     TrainParams,
 )
+from tasks.params.runner import RunnerParams
 from tasks.params.schedule import InboxParams, ScheduleParams
 
 __all__ = [

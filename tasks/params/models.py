@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from tasks.params.frozen import Frozen
+from tasks.params.runner import RunnerParams
 from tasks.params.schedule import ScheduleParams
 
 # Names become folder names, Hive partition values and parts of DVC's dotted parameter paths (so: no dot).
@@ -197,13 +198,6 @@ class ScoreParams(Frozen):
     def recipe(self) -> dict[str, Any]:
         """Return the part that decides what a part of the scores holds."""
         return self.model_dump(mode="json", exclude={"archives", "compare"})
-
-
-class RunnerParams(Frozen):
-    """Where shards run: threads of this machine. `workers` 0 means one per core."""
-
-    kind: Literal["threads"] = "threads"
-    workers: int = Field(0, ge=0, le=1024)
 
 
 class Params(Frozen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,14 +13,15 @@ from tasks.detection.onepass import ImageResult, faces_of, shared_detector
 from tasks.manifests.parts import Row
 from tasks.params import CropParams, ScoreParams
 from tasks.params.models import Verdict
-from tasks.scoring.classifier import Classifier
 from tasks.scoring.counts import SUCCESSES, ScoreCounts, count_rows
+from tasks.scoring.model import ModelPlace, shared_classifier
 from tasks.scoring.rows import score_rows
 from tasks.scoring.store import ScoreFolder
 from tasks.sources import Member, Shard
 
 # Raise it when a change of the code changes what a part holds.
 SCORE_FORMAT = 3
+LOOKUPS = 16
 IMAGES_PER_BATCH = 64  # classified together: enough to fill the network, little enough to hold in memory
 
 
@@ -33,7 +35,7 @@ class ScoreJob:
     archive: str
     folder: ScoreFolder
     key: str
-    classifier: Classifier
+    model: ModelPlace
     crop: CropParams
     keep: str
     threads: int
@@ -59,6 +61,14 @@ def score_shard(job: ScoreJob, shard: Shard) -> ScoreCounts:
     return counts
 
 
+def finished_shards(job: ScoreJob) -> dict[int, ScoreCounts]:
+    """Return the counts of all parts that need nothing done, by index; a remote store is asked for many at a time."""
+    indices = job.folder.parts()
+    with ThreadPoolExecutor(LOOKUPS) as pool:
+        counts = pool.map(lambda index: finished_shard(job, index), indices)
+        return {index: found for index, found in zip(indices, counts, strict=True) if found is not None}
+
+
 def finished_shard(job: ScoreJob, index: int) -> ScoreCounts | None:
     """Return the counts of a part that needs nothing done, since an earlier run finished it with the same key."""
     notes = job.folder.notes(index)
@@ -79,9 +89,10 @@ def _successes(job: ScoreJob, index: int) -> list[Row]:
 def _scored(job: ScoreJob, indices: Sequence[int], members: Sequence[Member]) -> Iterator[Row]:
     detector = shared_detector(job.crop.min_face, job.crop.thresholds)
     results = faces_of(members, job.crop, job.keep, detector, job.threads)
+    classifier = shared_classifier(job.model, job.threads)
     places = iter(indices)
     for batch in _batches(results):
-        yield from score_rows(batch, list(islice(places, len(batch))), job.archive, job.classifier, job.verdict)
+        yield from score_rows(batch, list(islice(places, len(batch))), job.archive, classifier, job.verdict)
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:

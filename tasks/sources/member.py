@@ -58,6 +58,10 @@ class Shard:
         """Yield the members, each read only when it is asked for."""
         return iter(self.members)
 
+    def held_bytes(self) -> int:
+        """Return the size of the bytes that the shard carries: those of a stream's, none where they are read later."""
+        return sum(len(member.data or b"") for member in self.members) if isinstance(self.members, list) else 0
+
     def read(self) -> list[Member]:
         """Return the members with their bytes, in the order of the container."""
         return list(self.members)

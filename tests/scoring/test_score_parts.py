@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ import pytest
 
 from tasks.params import CropParams, ScoreParams
 from tasks.params.models import Verdict
-from tasks.scoring.classifier import Classifier
+from tasks.scoring.model import ModelPlace
 from tasks.scoring.shard import (
     ScoreJob,
     finished_shard,
@@ -38,9 +38,11 @@ class Brightness:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> ScoreJob:
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreJob:
+    monkeypatch.setattr("tasks.scoring.shard.shared_classifier", lambda place, threads: Brightness())
     folder = ScoreStore(str(tmp_path)).folder("0123456789ab", "groups-0")
-    return ScoreJob("groups-0", folder, "key", cast("Classifier", Brightness()), CropParams(min_face=20), "all", 2)
+    place = ModelPlace("stands in", "0123456789ab")
+    return ScoreJob("groups-0", folder, "key", place, CropParams(min_face=20), "all", 2)
 
 
 def test_every_face_has_its_row_and_every_image_without_one_too(job: ScoreJob, real_data: Path) -> None:
