@@ -17,7 +17,6 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
-from prefect.utilities.annotations import quote
 from tqdm import tqdm
 
 from tasks.params import RunnerParams
@@ -88,8 +87,25 @@ def as_task(work: Callable[P, R], name: str) -> Task[P, R]:
     return wrap(work)
 
 
-def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Job, Shard], Counts]:
+class Sealed:
+    """A job and one of its shards as one opaque argument.
+
+    Prefect, and Dask too, would search every image of a shard for results of other tasks.
+    """
+
+    __slots__ = ("job", "shard")
+
+    def __init__(self, job: object, shard: Shard) -> None:
+        """Hold both."""
+        self.job, self.shard = job, shard
+
+
+def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Sealed], Counts]:
     """Wrap the function that does one shard: retried when the world was flaky, never when a retry cannot help."""
+
+    def unseal(sealed: Sealed) -> Counts:
+        return work(cast("Job", sealed.job), sealed.shard)
+
     wrap = task(
         name=name,
         cache_policy=NO_CACHE,
@@ -99,7 +115,7 @@ def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Job, Sh
         retry_jitter_factor=0.5,
         retry_condition_fn=is_transient,
     )
-    return wrap(work)
+    return wrap(unseal)
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -120,8 +136,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def run_shards(
     runner: ShardRunner,
-    work: Task[[Job, Shard], Counts],
-    job: Job,
+    work: Task[[Sealed], Counts],
+    job: object,
     shards: Iterable[Shard],
     finished: Callable[[int], Counts | None],
     total: Counts,
@@ -162,8 +178,7 @@ class _Flying:
         return bool(self.weights) and sum(self.weights.values()) + shard.held_bytes() > BYTES_IN_FLIGHT
 
     def submit(self, shard: Shard) -> None:
-        # Quoted: Prefect would search every image of a shard for results of other tasks.
-        future = self._runner.tasks.submit(self._work, {"job": quote(self._job), "shard": quote(shard)})
+        future = self._runner.tasks.submit(self._work, {"sealed": Sealed(self._job, shard)})
         self.weights[future] = shard.held_bytes()
         future.add_done_callback(self._done.put)
 

@@ -43,8 +43,8 @@ def open_source(url: str | Path, *, sha256: str | None = None, cache: Path | Non
     With `sha256` an http(s) file is downloaded once into `cache` and verified; any other file is verified where it
     is. Raises SourceError when there is nothing, nothing readable or not what the hash says.
     """
-    reopen = functools.partial(open_source, url, sha256=sha256, cache=cache)
     address = str(url)
+    reopen = _reopening(address, sha256, cache)
     if sha256 and is_http(address):
         path = download(address, sha256, cache or default_cache())
         return _open_place(replace(locate(str(path)), url=address, sha256=sha256.lower()), reopen)
@@ -52,6 +52,17 @@ def open_source(url: str | Path, *, sha256: str | None = None, cache: Path | Non
     if sha256:
         _verify(place, sha256)
     return _open_place(place, reopen)
+
+
+def _reopening(address: str, sha256: str | None, cache: Path | None) -> Callable[[], Source]:
+    """Return what opens the source in a process with another working directory; what is verified is not verified again.
+
+    A download is: it may have to be fetched there.
+    """
+    if is_http(address) and sha256:
+        return functools.partial(open_source, address, sha256=sha256, cache=cache and cache.absolute())
+    local = "://" not in address and "::" not in address
+    return functools.partial(open_source, Path(address).expanduser().absolute() if local else address)
 
 
 def _open_place(place: Place, reopen: Callable[[], Source]) -> Source:
@@ -81,7 +92,7 @@ def _kind(place: Place) -> str:
     if not head:
         raise SourceError(f"{place.url}: is an empty file; fetch it again")
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    kind = kind or ("tar" if _is_tar_header(head) else _kind_by_name(place.name))
+    kind = kind or ("tar" if _is_tar_header(head) else kind_by_name(place.name))
     if kind is None:
         raise SourceError(
             f"{place.url}: is no folder, .zip, .tar, .tar.gz, .tar.zst or Parquet, nor damaged in a way that can be "
@@ -98,7 +109,7 @@ def _is_tar_header(head: bytes) -> bool:
     return True
 
 
-def _kind_by_name(name: str) -> str | None:
+def kind_by_name(name: str) -> str | None:
     """An archive damaged at its very start, or one with something in front, is still what its name says."""
     return next((kind for suffix, kind in _SUFFIXES.items() if name.lower().endswith(suffix)), None)
 

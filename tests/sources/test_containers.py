@@ -98,6 +98,16 @@ def test_a_shard_travels_to_another_process(pack: Pack, kind: str, tmp_path: Pat
         assert [member for shard in shards for member in shard.read()] == list(dump.members())
 
 
+def test_a_shard_of_a_relative_path_travels_to_another_folder(
+    pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = Path(pack("tar", SAMPLE, tmp_path))
+    monkeypatch.chdir(packed.parent)
+    sent = pickle.dumps(next(open_source(packed.name).shards(5)))
+    monkeypatch.chdir("/")
+    assert [member.path for member in pickle.loads(sent)] == [path for path, _ in SAMPLE][:5]
+
+
 def test_a_stream_closes_a_shard_before_it_fills_the_memory(
     pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
