@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import scores
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
@@ -25,7 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(scores.app, name="scores")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
+SHIFTED = 3  # exit status of `score --strict`
 EXIT_GRACE = 4.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
 
 
@@ -87,14 +90,20 @@ def score(
     ] = None,
     model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help=f"Exit with status {SHIFTED} where scores moved beyond `score.compare`.")
+    ] = False,
     params: ParamsFile = PARAMS,
 ) -> None:
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
-    summary = _run("score", params_file=params, model=model, out=out, sources=sources or [])
+    from tasks.scoring.text import summary_lines
+
+    summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
-        _say_counts(name, metrics)
-        typer.echo(f"  {metrics['fake_images']} images with a fake face (model {summary['model_id']})")
-        typer.echo(f"  scores: {metrics['scores']}")
+        typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    if strict and summary["alarms"]:
+        raise typer.Exit(SHIFTED)
 
 
 @app.command()

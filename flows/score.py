@@ -12,13 +12,14 @@ from typing import Any
 
 from prefect import flow
 
+from flows.comparison import compare_with_last
 from flows.runners import open_runner, progress_bar, run_shards, shard_task
 from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
 from tasks.scoring.card import ModelCard
 from tasks.scoring.counts import ScoreCounts
-from tasks.scoring.ledger import Scoring, change_of_source, last_complete
+from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
 from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
 from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_shard
@@ -36,6 +37,7 @@ def score(
     `model` and `out` are paths or URLs; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet.
     The archives named in params are also counted in reports/score.json. Parts that are already there are kept: a killed
     scoring goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
+    A new scoring is compared with the last one of its archive; `alarms` has those that moved beyond `score.compare`.
     """
     params = load_params(params_file)
     archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
@@ -47,7 +49,8 @@ def score(
     summary = {"model_id": card.model_id, "threshold": card.threshold, "archives": scored}
     if not sources:
         write_json(REPORTS / "score.json", summary)
-    return summary
+    alarms = [name for name, metrics in scored.items() if metrics.get("comparison", {}).get("alarm")]
+    return {**summary, "alarms": alarms}
 
 
 def archive_of(source: str) -> ArchiveParams:
@@ -65,9 +68,11 @@ def _score_archive(
     fingerprint = fingerprint_of(archive.source, opening, FINGERPRINTS)
     store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
-    _say_change(archive, last_complete(store, archive.name, folder), fingerprint)
+    last = last_complete(store, archive.name, folder)
+    _say_change(archive, last, fingerprint)
     record = read_finished(folder)
-    if record is None or record.key != key or (retry and record.failures):
+    fresh = record is None or record.key != key or (retry and record.failures > 0)
+    if record is None or fresh:
         start = Started(
             key=key,
             fingerprint=fingerprint,
@@ -83,7 +88,10 @@ def _score_archive(
         record = _run(start, folder, opening(), params, model, card, retry)
         _check_unchanged(archive, folder, fingerprint)
         finish(folder, record)
-    return record.summary(folder.url)
+    summary = record.summary(folder.url)
+    if last is not None:
+        summary["comparison"] = compare_with_last(last, read_scoring(folder), params.score.compare, fresh=fresh)
+    return summary
 
 
 def _run(

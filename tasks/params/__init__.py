@@ -6,6 +6,7 @@ from tasks.params.errors import FauxfaceError
 from tasks.params.load import load_params
 from tasks.params.models import (
     ArchiveParams,
+    CompareParams,
     ConstantLabel,
     CropParams,
     CsvGroup,
@@ -26,6 +27,7 @@ from tasks.params.schedule import InboxParams, ScheduleParams
 
 __all__ = [
     "ArchiveParams",
+    "CompareParams",
     "ConstantLabel",
     "CropParams",
     "CsvGroup",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from tasks.reporting.shapes import Interval
+from tasks.scoring.text import name
 
-MAX_NAME = 200  # characters; a path in an archive may have 65,535
 NONE = Markup('<span class="none" title="{}">–<span class="unseen"> ({})</span></span>')
 DATA = Markup('<data value="{}">{}</data>')
 
@@ -49,15 +49,6 @@ def seconds(value: float) -> Markup:
     whole = round(value)
     text = f"{whole // 60} min {whole % 60} s" if value < 3600 else f"{minutes // 60} h {minutes % 60} min"
     return DATA.format(value, text)
-
-
-def name(value: str, length: int = MAX_NAME) -> str:
-    """Return a name from a dump fit to be read: cut in the middle to `length`, what does not print as its code.
-
-    So no character of it can turn the direction of the text around it, and no lone surrogate ends up in the file.
-    """
-    cut = value if len(value) <= length else f"{value[: length // 2]} … {value[-length // 2 :]}"
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
 
 
 FILTERS = {

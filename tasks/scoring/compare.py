@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,15 @@ def comparison_folder(a: Scoring, b: Scoring, reports: Path) -> Path:
     """Return <reports>/compare/<name>/<model>-<fingerprint>_<model>-<fingerprint>, of `a` and of `b`."""
     names = [f"{each.model_id}-{_record(each).fingerprint[:12]}" for each in (a, b)]
     return reports / "compare" / b.name / "_".join(names)
+
+
+def known_comparison(a: Scoring, b: Scoring, reports: Path) -> dict[str, Any] | None:
+    """Return what `compare` found of these two before, or None where that is not at hand."""
+    try:
+        content = json.loads((comparison_folder(a, b, reports) / COMPARISON).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def warnings(comparison: dict[str, Any], limits: CompareParams) -> list[str]:

@@ -32,7 +32,7 @@ class Scoring:
     @property
     def name(self) -> str:
         """The archive's name, without the fingerprint."""
-        return self.record.name if self.record else re.sub(r"-[0-9a-f]{12}$", "", self.folder.archive)
+        return _name_of(self.folder.archive)
 
     @property
     def model_id(self) -> str:
@@ -93,10 +93,11 @@ def read_scoring(folder: ScoreFolder) -> Scoring:
 
 def last_complete(store: ScoreStore, name: str, this: ScoreFolder) -> Scoring | None:
     """Return the last complete scoring of the archives called `name` before that in `this`, or None."""
-    found = [each for each in ledger(store) if each.complete and each.name == name]
+    folders = [each for each in store.scorings() if _name_of(each.archive) == name]
+    found = [read_scoring(folder) for folder in folders if read_finished(folder) is not None]
     mine = next((each.when for each in found if each.folder == this), None)
     others = [each for each in found if each.folder != this and (mine is None or each.when <= mine)]
-    return others[0] if others else None
+    return max(others, key=lambda each: each.when, default=None)
 
 
 def change_of_source(last: Scoring, fingerprint: str, source: str) -> str | None:
@@ -107,6 +108,10 @@ def change_of_source(last: Scoring, fingerprint: str, source: str) -> str | None
     if last.record.source != source:
         return f"archive {last.name} is {source} now; at its last scoring it was {last.record.source} ({known})."
     return f"archive {last.name} changed since its last scoring ({known}). Both scorings are kept."
+
+
+def _name_of(label: str) -> str:
+    return re.sub(r"-[0-9a-f]{12}$", "", label)
 
 
 def _counts_of_parts(folder: ScoreFolder) -> ScoreCounts:

@@ -31,7 +31,7 @@ def write_sheet(path: Path, rows: Sequence[Row], crops: Sequence[Pixels | str]) 
     """
     if path.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
         raise FauxfaceError(f"{path}: is no name for a picture; let it end in .jpg or .png.")
-    ok, content = cv2.imencode(path.suffix, contact_sheet(rows, crops), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    ok, content = cv2.imencode(path.suffix, contact_sheet(rows, crops))
     if not ok:
         raise FauxfaceError(f"{path}: {len(rows)} faces are too many for one picture; ask for fewer with --top.")
     with atomic_write(path) as temp:

@@ -57,7 +57,7 @@ def suspicious_faces(folder: ScoreFolder, number: int) -> list[Row]:
     return rows
 
 
-def read_faces(source: Source, rows: Sequence[Row], side: int, max_pixels: int) -> list[Pixels | str]:
+def read_faces(source: Source, rows: Sequence[Row], side: int) -> list[Pixels | str]:
     """Return the crops, (side, side, 3) RGB, of faces (COLUMNS), or for each the reason why there is none.
 
     Only the inputs with these faces are read, but that a stream is read up to the last of them.
@@ -68,7 +68,7 @@ def read_faces(source: Source, rows: Sequence[Row], side: int, max_pixels: int) 
     crops: list[Pixels | str] = ["not in the source any more"] * len(rows)
     for index, member in _members_at(source, wanted):
         for place in wanted[index]:
-            crops[place] = _crop_of(member, rows[place], side, max_pixels)
+            crops[place] = _crop_of(member, rows[place], side)
     return crops
 
 
@@ -85,11 +85,11 @@ def _members_at(source: Source, wanted: Mapping[int, Any]) -> Iterator[tuple[int
             return
 
 
-def _crop_of(member: Member, row: Row, side: int, max_pixels: int) -> Pixels | str:
+def _crop_of(member: Member, row: Row, side: int) -> Pixels | str:
     if member.data is None or hashlib.sha256(member.data).hexdigest() != row["image_id"]:
         return "changed since it was scored"
     try:
-        pixels = decode(member.data, max_pixels=max_pixels).pixels
+        pixels = decode(member.data, max_pixels=row["width"] * row["height"]).pixels  # as many as it had then
     except ImageError as error:
         return str(error.status)
     box = np.array([row[f"box_{name}"] for name in ("x", "y", "width", "height")], np.float32)

@@ -19,7 +19,7 @@ from tasks.imaging.encode import encode_png
 from tasks.params import FauxfaceError
 from tasks.reporting import build_report
 from tasks.reporting.examples import MAX_BYTES, data_uri
-from tasks.reporting.text import MAX_NAME, name
+from tasks.scoring.text import MAX_NAME, name
 
 VOID = {"meta", "link", "img", "br"}
 

@@ -1,0 +1,123 @@
+"""Scorings as a terminal shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tasks.manifests.parts import Row
+from tasks.scoring.counts import failures
+from tasks.scoring.ledger import Scoring
+
+MAX_NAME = 200  # characters; a path in an archive may have 65,535
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def name(value: str, length: int = MAX_NAME) -> str:
+    """Return a name from a dump fit to be read: cut in the middle to `length`, what does not print as its code.
+
+    So no character of it can turn the direction of the text around it, none steers a terminal, and no lone surrogate
+    ends up in a file.
+    """
+    cut = value if len(value) <= length else f"{value[: length // 2]} … {value[-length // 2 :]}"
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
+
+
+def summary_lines(archive: str, metrics: dict[str, Any], model_id: str) -> list[str]:
+    """Return what became of an archive, of which `metrics` is the entry in reports/score.json."""
+    statuses = ", ".join(f"{count:,} {status}" for status, count in metrics["status"].items())
+    rate = metrics["images_per_second"]
+    speed = f"; {rate:.0f} images/s" if rate is not None else ""
+    lines = [f"{archive}: {metrics['inputs']:,} inputs = {statuses}; {metrics['faces']:,} faces{speed}"]
+    if metrics["faces"]:
+        lines.append(f"  p_fake of the faces: 0 {bars(metrics['histogram'])} 1; {metrics['fake_faces']:,} called fake")
+    rule = {"max": "their most suspicious face", "mean": "the mean of their faces", "largest": "their largest face"}
+    images = f"{metrics['fake_images']:,} images called fake by {rule[metrics['verdict']]}"
+    lines.append(f"  {images} (model {model_id})")
+    failed = failures(metrics["status"])
+    if failed:
+        lines.append(f"  {failed:,} inputs failed; --retry-failed tries them again")
+    return [*lines, f"  scores: {metrics['scores']}"]
+
+
+def bars(histogram: Sequence[int]) -> str:
+    """Return a histogram as a row of blocks; a bin that is not empty shows."""
+    top = max(histogram)
+    return "".join(_BARS[-(-count * (len(_BARS) - 1) // top)] if count else " " for count in histogram)
+
+
+def ledger_lines(scorings: Sequence[Scoring]) -> list[str]:
+    """Return the ledger as a table."""
+    head = ["archive", "model", "scored", "inputs", "failed", "faces", "fake images", "when (UTC)", "settings"]
+    rows = [_ledger_row(each) for each in scorings]
+    return table([head, *rows], right={2, 3, 4, 5, 6})
+
+
+def _ledger_row(scoring: Scoring) -> list[str]:
+    done = "?" if scoring.percent is None else f"{scoring.percent} %"
+    figures = (scoring.inputs, scoring.failures, scoring.faces, scoring.fake_images)
+    settings = " ".join(f"{key}={value}" for key, value in scoring.record.params.items()) if scoring.record else "?"
+    when = scoring.when[:16].replace("T", " ") or "?"
+    counts = [f"{each:,}" for each in figures]
+    return [scoring.folder.archive, scoring.model_id, done, *counts, when, settings]
+
+
+def face_lines(faces: Sequence[Row]) -> list[str]:
+    """Return faces, the most suspicious first, as a table."""
+    head = ["", "p_fake", "called", "member", "face", "box (x, y, width, height)", "image"]
+    rows = [
+        [
+            str(rank),
+            f"{face['p_fake']:.3f}",
+            "fake" if face["is_fake"] else "real",
+            name(face["member"], 60),
+            f"{face['face_index'] + 1} of {face['n_faces']}",
+            ", ".join(f"{face[f'box_{side}']:.0f}" for side in ("x", "y", "width", "height")),
+            f"{face['width']} x {face['height']}",
+        ]
+        for rank, face in enumerate(faces, 1)
+    ]
+    return table([head, *rows], right={0})
+
+
+def comparison_lines(comparison: dict[str, Any]) -> list[str]:
+    """Return what moved between two scorings."""
+    a, b, flips, no_face = (comparison[name] for name in ("a", "b", "flips", "no_face"))
+    overall = comparison["shift"]["overall"]
+    lines = [
+        f"{comparison['name']}: {a['scoring']} ({a['finished'][:10]}) against {b['scoring']} ({b['finished'][:10]})",
+        f"  inputs: {a['inputs']:,} and {b['inputs']:,}, {comparison['joined']:,} the same; "
+        f"{comparison['changed_files']:,} files changed",
+        f"  verdicts flipped: {flips['to_fake']:,} to fake, {flips['to_real']:,} to real, "
+        f"of {flips['judged']:,} ({_percent(flips['rate'])})",
+        f"  p_fake: PSI {_figure(overall['psi'])}, KS {_figure(overall['ks'])} (p {_figure(overall['ks_p'], '.2g')}), "
+        f"rank correlation {_figure(comparison['spearman'])}",
+        f"  without a face: {_percent(no_face['a'])} and {_percent(no_face['b'])}",
+    ]
+    lines += [f"  {each['inputs']:,} from {each['a']} to {each['b']}" for each in comparison["transitions"]]
+    for way, examples in flips["examples"].items():
+        lines += [f"  {way.replace('_', ' ')}: {_example(each)}" for each in examples[:3]]
+    return lines + [f"  WARNING: {warning}" for warning in comparison["warnings"]]
+
+
+def table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
+    """Return rows of cells in columns as wide as their widest cell, those in `right` flush right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    flush = set(right)
+    aligned = (
+        [cell.rjust(width) if column in flush else cell.ljust(width) for column, (cell, width) in enumerate(cells)]
+        for cells in (zip(row, widths, strict=True) for row in rows)
+    )
+    return ["  ".join(cells).rstrip() for cells in aligned]
+
+
+def _example(flip: dict[str, Any]) -> str:
+    return f"{name(flip['member'], 60)} ({flip['p_fake_a']:.3f} to {flip['p_fake_b']:.3f})"
+
+
+def _percent(value: float | None) -> str:
+    return "not defined" if value is None else f"{100 * value:.2f} %"
+
+
+def _figure(value: float | None, form: str = ".3f") -> str:
+    return "not defined" if value is None else format(value, form)
