@@ -1,4 +1,4 @@
-"""A second look at images without a face: turned by a quarter, a half and three quarters, for phones held sideways."""
+"""A second look at images without a sure face, turned by a quarter, a half and three quarters: phones held sideways."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from tasks.detection.detector import Detections, FaceDetector
 
 Float = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
+
+# Of 100 upright portraits 96 to 99 show a face this sure. Turned, every fourth shows something that passes for a face,
+# but 1 in 30 something this sure, and so does 1 in 100 photographs without a face.
+SURE = 0.98
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,23 @@ def look(
 ) -> list[Look]:
     """Find the faces of images (height, width, 3) of which `smallest` tells the smallest face in their pixels.
 
-    With `second_look` images without a face are searched turned as well; of three turns the one counts in which the
-    faces' confidences add up to most.
+    With `second_look` images without a face that is SURE are searched turned as well, and the turn that shows the
+    surest face counts, if that one is SURE.
     """
     looks = [Look(found) for found in detector.detect_reduced(images, smallest)]
-    empty = [place for place, seen in enumerate(looks) if not len(seen.found)]
-    for turns in (1, 2, 3) if second_look and empty else ():
-        again = detector.detect_reduced(
-            [turned(images[place], turns) for place in empty], [smallest[place] for place in empty]
-        )
-        for place, found in zip(empty, again, strict=True):
-            if found.confidence.sum() > looks[place].found.confidence.sum():
+    again = [place for place, first in enumerate(looks) if _surest(first.found) < SURE]
+    for turns in (1, 2, 3) if second_look and again else ():
+        pictures = [turned(images[place], turns) for place in again]
+        for place, found in zip(
+            again, detector.detect_reduced(pictures, [smallest[place] for place in again]), strict=True
+        ):
+            if _surest(found) >= max(SURE, _surest(looks[place].found)):
                 looks[place] = Look(found, turns)
     return looks
+
+
+def _surest(found: Detections) -> float:
+    return float(found.confidence.max(initial=0))
 
 
 def turned(pixels: Pixels, turns: int) -> Pixels:
