@@ -13,6 +13,7 @@ from tasks.params import Params
 from tasks.reporting import curves
 from tasks.reporting.archives import Archive, archives
 from tasks.reporting.checks import checks
+from tasks.reporting.comparisons import comparisons
 from tasks.reporting.examples import galleries
 from tasks.reporting.failures import Failures, failures
 from tasks.reporting.headline import Headline, baseline_note, headline, samples
@@ -33,7 +34,7 @@ def build_report(reports: Path, data: Path, params: Params) -> str:
     leaves a sentence in its place. Raises FauxfaceError naming the file when one is damaged.
     """
     inputs = read_inputs(reports, data, params)
-    return _environment().get_template("page.html.j2").render(_context(inputs))
+    return _environment().get_template("page.html.j2").render(_context(inputs, reports))
 
 
 def _environment() -> Environment:
@@ -50,7 +51,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _context(inputs: Inputs) -> dict[str, Any]:
+def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
     scored = archives(inputs)
     times = timings(inputs)
     main = headline(inputs)
@@ -62,6 +63,7 @@ def _context(inputs: Inputs) -> dict[str, Any]:
         "statuses": {"crop": _statuses(inputs.crops.values()), "score": _statuses(each.counts for each in scored)},
         "dataset_failures": _dataset_failures(inputs),
         "archives": scored,
+        "comparisons": comparisons(reports),
         "archive_failures": _archive_failures(scored),
         "training_plots": _training_plots(inputs),
         "test_plots": _test_plots(inputs, main),

@@ -25,7 +25,7 @@ class Counted(Shape):
     faces: int
     status: dict[str, int]
     seconds: float
-    images_per_second: float
+    images_per_second: float | None
 
     @property
     def adds_up(self) -> bool:
@@ -47,6 +47,7 @@ class ArchiveScores(Counted):
     scores: str
     fake_faces: int
     fake_images: int
+    verdict: str
 
 
 class ScoreReport(Shape):
