@@ -112,6 +112,14 @@ def report(params: ParamsFile = PARAMS) -> None:
     typer.echo(_run("report", params_file=params))
 
 
+@app.command()
+def schedule(params: ParamsFile = PARAMS) -> None:
+    """Serve the schedules: score what arrives in the inbox, score again with a new model, retrain. Ctrl-C ends it."""
+    from flows.schedule import schedule as serve
+
+    serve(params)
+
+
 def main() -> None:
     """Run the command line; the exit status is 0, or 1 after an error that names its remedy, or 130 after Ctrl-C."""
     signal.signal(signal.SIGINT, _interrupt)

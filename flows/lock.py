@@ -108,12 +108,18 @@ def only_one(lock: Path, command: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(_refusal(_noted(lock))) from None
+            raise BusyError(_refusal(_noted(lock), "is served already by")) from None
         write_json(_note(lock), asdict(owner_of(psutil.Process(), command)))
         try:
             yield
         finally:
             release(lock)
+
+
+def holder() -> Owner | None:
+    """Return who holds the workspace's lock now, as far as it is known."""
+    noted = _noted(LOCK)
+    return noted if noted is not None and noted.is_alive() else None
 
 
 def owner_of(process: psutil.Process, command: str = "") -> Owner:
@@ -183,11 +189,11 @@ def _noted(lock: Path) -> Owner | None:
         return None
 
 
-def _refusal(noted: Owner | None) -> str:
+def _refusal(noted: Owner | None, what: str = "is being written by") -> str:
     who = str(noted) if noted is not None else "another command that has not said its name yet"
     orphan = noted is not None and noted.is_here and not noted.is_alive()
     ended = " (it has ended, but something that it started goes on)" if orphan else ""
-    return f"{Path.cwd()}: is being written by {who}{ended}. Wait for its end, or stop it, then try again."
+    return f"{Path.cwd()}: {what} {who}{ended}. Wait for its end, or stop it, then try again."
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from tasks.sources.fingerprints import fingerprint_of, is_local
 
 @flow(name="score")
 def score(
-    params_file: Path, model: str, out: str, sources: Sequence[str] = (), retry_failed: bool = False
+    params_file: Path, model: str, out: str, sources: Sequence[str | ArchiveParams] = (), retry_failed: bool = False
 ) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
@@ -53,8 +53,10 @@ def score(
     return {**summary, "alarms": alarms}
 
 
-def archive_of(source: str) -> ArchiveParams:
-    """Name an archive that was given on the command line after its file."""
+def archive_of(source: str | ArchiveParams) -> ArchiveParams:
+    """Name an archive that was given on the command line after its file; one with a name keeps it."""
+    if isinstance(source, ArchiveParams):
+        return source
     stem = re.sub(r"\.(zip|tar|tar\.gz|tgz|tar\.zst|parquet)$", "", Path(source.rstrip("/")).name, flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:64]
     return ArchiveParams(name=name or "archive", source=source)

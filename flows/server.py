@@ -34,7 +34,7 @@ def ensure_server() -> None:
 
     Must run before Prefect is imported, since Prefect reads its settings at import.
     """
-    _set_quiet_defaults()
+    set_quiet_defaults()
     if os.environ.get("PREFECT_API_URL") or _profile_names_a_server():
         return
     owner = owner_process()
@@ -58,7 +58,7 @@ def owner_process() -> psutil.Process:
     return me
 
 
-def _set_quiet_defaults() -> None:
+def set_quiet_defaults() -> None:
     """Switch off what phones home and Prefect's own lines on the terminal; a user's settings win."""
     for name, value in {
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

@@ -87,6 +87,8 @@ class RetrainParams(Frozen):
 class ScheduleParams(Frozen):
     """What `fauxface schedule` serves. Times are UTC."""
 
+    # The folder or URL of the scores.
+    out: str = Field("data/scores", min_length=1)
     inbox: InboxParams = InboxParams()
     rescore: RescoreParams = RescoreParams()
     retrain: RetrainParams = RetrainParams()

@@ -1,0 +1,112 @@
+"""Deployment `inbox`: score the dumps that arrived, each once and none before it is complete."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.lock import workspace_lock
+from flows.runners import RETRY_DELAYS
+from flows.scheduled import failed_on_storage, in_words, owner_name, score_once
+from flows.workspace import INBOX_STATE, MODEL, PARAMS
+from tasks.params import InboxParams, load_params
+from tasks.scoring.attempts import Attempts
+from tasks.scoring.card import read_card
+from tasks.sources.inbox import Dump, look
+
+look_task = task(
+    name="look",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=failed_on_storage,
+)(look)
+
+
+@flow(name="inbox")
+def inbox(params_file: Path = PARAMS) -> State[Any]:
+    """Score what is new or changed in `schedule.inbox.source`; a dump that fails is noted and does not stop others."""
+    return in_words(lambda: _score_arrivals(params_file))
+
+
+@dataclass
+class _Watch:
+    """What the looks of this run saw: since when each dump is as it is, and what was left alone why."""
+
+    settings: InboxParams
+    since: dict[str, tuple[str, float]] = field(default_factory=dict)
+    unfinished: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    def ready(self, attempts: Attempts) -> list[Dump]:
+        """Look, and return the dumps that are due and complete: marked so, or unchanged for `settle` seconds."""
+        dumps, self.strangers = look_task(self.settings.source)
+        attempts.keep_only({dump.url for dump in dumps})
+        now = time.monotonic()
+        due = [dump for dump in dumps if attempts.is_due(dump.url, dump.version)]
+        self.since = {dump.url: self._since(dump, now) for dump in due}
+        ready = [dump for dump in due if dump.marked or self._has_settled(dump, now)]
+        self.unfinished = [dump.name for dump in due if dump not in ready]
+        return ready
+
+    def may_settle(self) -> bool:
+        """Tell whether waiting may help a dump: not one that needs a marker."""
+        return bool(self.unfinished) and not self.settings.marker
+
+    def _since(self, dump: Dump, now: float) -> tuple[str, float]:
+        version, since = self.since.get(dump.url, ("", now))
+        return dump.version, since if version == dump.version else now
+
+    def _has_settled(self, dump: Dump, now: float) -> bool:
+        since = self.since[dump.url][1]
+        return not self.settings.marker and now > since and now - since >= self.settings.settle
+
+
+def _score_arrivals(params_file: Path) -> State[Any]:
+    watch, attempts = _Watch(load_params(params_file).schedule.inbox), Attempts.read(INBOX_STATE)
+    scored, failed, waited = list[str](), list[str](), False
+    while True:
+        if ready := watch.ready(attempts):
+            error = _score_dump(ready[0], attempts, params_file)
+            (failed if error else scored).append(f"{ready[0].name}: {error}" if error else ready[0].name)
+        elif watch.may_settle() and not waited:
+            time.sleep(watch.settings.settle)
+            waited = True  # who still writes then is left to the next run
+        else:
+            return _outcome(watch, attempts, scored, failed)
+
+
+def _score_dump(dump: Dump, attempts: Attempts, params_file: Path) -> str:
+    with workspace_lock(owner_name("inbox")):
+        read_card(MODEL)  # without a model it is not the dump that fails
+        return score_once(dump.url, dump.url, dump.version, attempts, params_file)
+
+
+def _outcome(watch: _Watch, attempts: Attempts, scored: list[str], failed: list[str]) -> State[Any]:
+    """End the run with a message that leaves nothing in the inbox unsaid."""
+    given_up = [] if failed else [f"{_name(url)} ({last.error})" for url, last in attempts.given_up().items()]
+    facts = {
+        "scored": scored,
+        "not complete yet": watch.unfinished,
+        "no dump by its name": watch.strangers,
+        "failed": failed,
+        "failed earlier, tried again soon": [] if failed else [_name(url) for url in attempts.resting()],
+        "failed, left alone until changed": given_up,
+    }
+    said = "; ".join(f"{what}: {', '.join(names)}" for what, names in facts.items() if names)
+    message = said or f"Nothing new in {watch.settings.source}"
+    get_run_logger().info("%s", message)
+    return Failed(message=message) if failed else Completed(message=message)
+
+
+def _name(url: str) -> str:
+    return url.rsplit("/", 1)[-1]

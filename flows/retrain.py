@@ -1,0 +1,104 @@
+"""Deployment `retrain`: `dvc repro`, then `dvc push` where a remote is set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.lock import workspace_lock
+from flows.runners import RETRY_DELAYS
+from flows.scheduled import in_words, owner_name
+from flows.workspace import MODEL
+from tasks.params import FauxfaceError
+from tasks.scoring.card import read_card
+
+PATIENCE = 12 * 3600.0  # seconds; the next night is farther than any scoring is long
+_STOP_GRACE = 10.0  # seconds for DVC and its stage to end
+
+
+@flow(name="retrain")
+def retrain() -> State[Any]:
+    """Bring the whole pipeline up to date; waits for whoever is writing in the workspace."""
+    return in_words(_retrain)
+
+
+def _retrain() -> State[Any]:
+    log = get_run_logger()
+    with workspace_lock(owner_name("retrain"), patience=PATIENCE, waiting=log.info, dvc=False) as lock:
+        _dvc(lock, "repro")
+        pushed = _has_remote()
+        if pushed:
+            _push(lock)
+    return Completed(message=f"Model {read_card(MODEL).model_id}; {'pushed' if pushed else 'no DVC remote to push to'}")
+
+
+def _push(lock: int) -> None:
+    """Run `dvc push`, again when it fails: it does nothing but network and storage, and goes on where it stopped."""
+    for pause in RETRY_DELAYS:
+        try:
+            return _dvc(lock, "push")
+        except FauxfaceError as error:
+            get_run_logger().warning("%s Once more in %g s.", error, pause)
+            time.sleep(pause)
+    return _dvc(lock, "push")
+
+
+def _has_remote() -> bool:
+    command = [_program(), "config", "core.remote"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    return found.returncode == 0 and bool(found.stdout.strip())
+
+
+def _dvc(lock: int, word: str) -> None:
+    """Run a DVC command that holds the workspace's lock with us, and log what it says; raises FauxfaceError."""
+    log, last = get_run_logger(), deque[str](maxlen=8)
+    process = subprocess.Popen(
+        [_program(), word], env=_environment(), pass_fds=[lock], start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+    )  # fmt: skip
+    try:
+        for line in process.stdout or ():
+            if line.strip():
+                log.info("%s", line.rstrip())
+                last.append(line.rstrip())
+        status = process.wait()
+    finally:
+        _end(process)
+    if status != 0:
+        raise FauxfaceError(f"`dvc {word}` ended with status {status}: {' / '.join(last) or 'it said nothing'}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End DVC and its stage, which are a process group, when this run is stopped before them."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=_STOP_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _program() -> str:
+    found = shutil.which("dvc", path=_environment()["PATH"])
+    if found is None:
+        raise FauxfaceError("There is no `dvc` beside this Python or on the PATH; install it into this environment.")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment for DVC's stages: our own commands first, and nothing that makes them this very run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}
+    return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

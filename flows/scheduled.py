@@ -1,0 +1,80 @@
+"""What the scheduled flows share: how they end, and what of a failure is worth another try."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from prefect import get_run_logger
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Cancelled, Failed
+from prefect.tasks import Task
+
+from flows.lock import BusyError
+from flows.workspace import MODEL
+from tasks.params import ArchiveParams, FauxfaceError, load_params
+from tasks.scoring.attempts import Attempts
+
+# The system's own words for a disk or a network share in trouble; others (no such file, forbidden) stay as they are.
+_STORAGE = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENETDOWN, errno.ENETUNREACH}
+
+
+def owner_name(deployment: str) -> str:
+    """Return what a scheduled run is called where it holds the workspace."""
+    return f"fauxface schedule ({deployment})"
+
+
+def in_words(work: Callable[[], State[Any]]) -> State[Any]:
+    """Run the body of a scheduled flow: one that finds the workspace taken leaves, and faults end in a sentence."""
+    log = get_run_logger()
+    try:
+        return work()
+    except BusyError as error:
+        log.warning("Refused. %s", error)
+        return Cancelled(message=f"Refused. {error}")
+    except FauxfaceError as error:
+        log.error("%s", error)
+        return Failed(message=str(error))
+
+
+def score_once(dump: str | ArchiveParams, what: str, version: str, attempts: Attempts, params_file: Path) -> str:
+    """Score one dump and note the outcome under `what`; returns what failed, empty for a success."""
+    from flows.score import score  # only now: the process that serves the schedules needs no networks
+
+    log = get_run_logger()
+    log.info("Scoring %s", what)
+    try:
+        score(params_file, str(MODEL), load_params(params_file).schedule.out, [dump])
+    except BrokenPipeError:
+        raise  # who read our output has been killed: nothing of the dump's
+    except Exception as error:  # noqa: BLE001 - one dump's fault, of whatever kind, must not hold up the others
+        words = str(error) if isinstance(error, FauxfaceError) else f"{type(error).__name__}: {error}"
+        noted = attempts.failed(what, version, words, retry=is_storage_fault(error))
+        log.error("%s failed: %s", what, noted)
+        return str(noted)
+    attempts.succeeded(what, version)
+    return ""
+
+
+def is_storage_fault(error: BaseException) -> bool:
+    """Tell whether the network or a storage let a run down, which may be over in a while."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, (ConnectionError, TimeoutError, aiohttp.ClientError)):
+            return True
+        if isinstance(found, OSError) and found.errno in _STORAGE:
+            return True
+        found = found.__cause__
+    return False
+
+
+def failed_on_storage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Tell the same of a task's failure, as Prefect's retry_condition_fn asks."""
+    try:
+        state.result()
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is judged here
+        return is_storage_fault(error)
+    return False
