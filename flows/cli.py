@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import scores
+from flows import look, scores
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 app.add_typer(scores.app, name="scores")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
+DVC_FILE = Path("dvc.yaml")
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
+BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
 EXIT_GRACE = 4.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
 
@@ -113,6 +116,14 @@ def report(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
+def pipeline() -> None:
+    """Run all stages that are not up to date: `dvc repro`, with one Prefect server for them all."""
+    if not DVC_FILE.is_file():
+        raise FauxfaceError(f"{DVC_FILE.absolute()}: is missing. Run this in a workspace (README, Your own data).")
+    _run("pipeline")
+
+
+@app.command()
 def schedule(params: ParamsFile = PARAMS) -> None:
     """Serve the schedules: score what arrives in the inbox, score again with a new model, retrain. Ctrl-C ends it."""
     from flows.schedule import schedule as serve
@@ -120,19 +131,38 @@ def schedule(params: ParamsFile = PARAMS) -> None:
     serve(params)
 
 
+app.command()(look.detect)
+app.command()(look.predict)
+
+
 def main() -> None:
-    """Run the command line; the exit status is 0, or 1 after an error that names its remedy, or 130 after Ctrl-C."""
+    """Run the command line; exit status 0, 1 after an error that names its remedy, 2 for bad usage, 130 for Ctrl-C."""
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except FauxfaceError as error:
         sys.exit(f"fauxface: {error}")
+    except UsageError as error:
+        _say_usage(error)
+        sys.exit(BAD_USAGE)
+    except BrokenPipeError:  # whoever read our output left, as `head` does; nothing may be flushed into it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _say_usage(error: Any) -> None:
+    """Say in one line what is wrong with the words of a command; without any, show the help."""
+    command = error.ctx.command_path if error.ctx else "fauxface"
+    message = error.format_message()
+    if message:
+        print(f"{command}: {message.rstrip('.')}. See `{command} --help`.", file=sys.stderr)  # noqa: T201
 
 
 def _run(stage: str, **arguments: Any) -> Any:
     """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
-    with nullcontext() if stage == "sample" else workspace_lock():  # the sample needs no workspace
+    # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
+    with nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline"):
         ensure_server()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
