@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ def fingerprint_of(url: str, opening: Callable[[], Source], notes: Path) -> str:
     since is neither opened nor read. Raises SourceError as opening it does.
     """
     before = _state(url)
-    path = str(Path(url).expanduser().absolute())
+    path = os.path.abspath(Path(url).expanduser())  # noqa: PTH100 - resolves `..` and no links
     note = notes / f"{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
     known = _noted(note, before)
     if known is not None:
