@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import signal
@@ -20,6 +21,7 @@ from tasks.sources.fingerprints import is_local
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
 
 SCHEDULE_LOCK = STATE / "schedule.lock"
 AWAY = 5.0  # seconds between two tries to reach a server that has gone
@@ -89,6 +91,7 @@ def main() -> None:
 def _check_server() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here the terminal shows what runs do
     set_quiet_defaults()
+    logging.getLogger("prefect.FlowRunCancellingObserver").setLevel(logging.CRITICAL)  # we say that the server is gone
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()
@@ -122,22 +125,33 @@ def _served(settings: ScheduleParams, params_file: Path) -> bool:
     from flows.leftovers import tidy
 
     made = deployments(settings, params_file)
+    tidy(made)
+    runner = Runner()
+    runner.handle_sigterm = _as_ctrl_c  # type: ignore[method-assign]
+    for deployment in made:
+        runner.add_deployment(deployment)
+        _say(f"Serving {deployment.full_name}")
     try:
-        tidy(made)
-        runner = Runner()
-        runner.handle_sigterm = _as_ctrl_c  # type: ignore[method-assign]
-        for deployment in made:
-            runner.add_deployment(deployment)
-            _say(f"Serving {deployment.full_name}")
-        asyncio.run(runner.start())
+        asyncio.run(_until_lost(runner))
     except KeyboardInterrupt:
         tidy(made)  # what was running has been ended without a word to the server
         _say("Stopped; the schedules are paused until `fauxface schedule` runs again.")
-    except Exception:  # whatever Prefect makes of it
-        if _health() is None:
-            raise
-        return False
-    return True
+        return True
+    return False
+
+
+async def _until_lost(runner: Runner) -> None:
+    """Run until the server has not answered twice; what runs then is ended, and goes on when the server is back."""
+    serving = asyncio.ensure_future(runner.start())
+    missed = 0
+    try:
+        while missed < 2 and not serving.done():
+            await asyncio.wait([serving], timeout=AWAY)
+            missed = missed + 1 if await asyncio.to_thread(_health) else 0
+        runner.pause_on_shutdown = missed == 0  # there is nobody to tell
+    finally:
+        serving.cancel()
+        await asyncio.wait([serving])
 
 
 def _as_ctrl_c(*_: object) -> None:
