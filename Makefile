@@ -12,7 +12,7 @@ export DO_NOT_TRACK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint lock clean
+.PHONY: help demo server test test-all lint lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -30,6 +30,9 @@ demo: $(STAMP) ## Run the whole pipeline on the drawn sample; prints the path of
 	dvc repro
 	@echo
 	@echo "Report: $(CURDIR)/reports/index.html"
+
+server: $(STAMP) ## Run a Prefect server with its UI on http://127.0.0.1:4200, for `fauxface schedule`
+	prefect server start --host 127.0.0.1 --port 4200
 
 test: $(STAMP) ## Run the tests (about 10 minutes on 2 cores)
 	python -m pytest -m "not slow"
