@@ -14,6 +14,7 @@ from tasks.manifests.parts import Row
 from tasks.params import CropParams, ScoreParams
 from tasks.params.models import Verdict
 from tasks.scoring.counts import SUCCESSES, ScoreCounts, count_rows
+from tasks.scoring.memory import return_large_blocks
 from tasks.scoring.model import ModelPlace, shared_classifier
 from tasks.scoring.rows import score_rows
 from tasks.scoring.store import ScoreFolder
@@ -51,6 +52,7 @@ def score_key(fingerprint: str, model_id: str, score: ScoreParams) -> str:
 
 def score_shard(job: ScoreJob, shard: Shard) -> ScoreCounts:
     """Score the shard's inputs and write its part, all of it or nothing."""
+    return_large_blocks()
     kept = _successes(job, shard.index) if job.retry else []
     done = {row["index"] for row in kept}
     indices = [index for index in range(shard.start, shard.stop) if index not in done]

@@ -8,7 +8,6 @@ import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, cast
 
 import zstandard
@@ -17,17 +16,8 @@ from tasks.sources.member import Member, archive_damaged, clean_path, printable
 from tasks.sources.place import Handle, Place
 from tasks.sources.source import IndexedSource, Source, StreamSource
 from tasks.sources.status import Status
+from tasks.sources.tarindex import Entry, TarIndex
 from tasks.sources.tarwalk import DAMAGE, Forward, Stream, assemble, extents, refused, walk
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where a member's bytes are: `size` of them from `offset`, with holes when `runs` says so."""
-
-    path: str
-    offset: int
-    size: int
-    runs: tuple[tuple[int, int], ...] = ()
 
 
 class TarSource(IndexedSource):
@@ -40,9 +30,9 @@ class TarSource(IndexedSource):
         super().__init__(place, reopen)
         self._handle = place.open()
         self._reading = threading.Lock()
-        self._entries: list[Entry | Member] = []
+        self._entries = TarIndex()
         self._index()
-        if not self._entries:
+        if not len(self._entries):
             self.close()
             raise self._empty()
 
@@ -52,11 +42,11 @@ class TarSource(IndexedSource):
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the members in these rows."""
-        return map(self._member, self._entries[start:stop])
+        return (self._member(self._entries[row]) for row in range(start, min(stop, len(self._entries))))
 
     def find(self, path: str) -> int | None:
         """Return the row of the first member with this path."""
-        return next((row for row, entry in enumerate(self._entries) if entry.path == path), None)
+        return next((row for row in range(len(self._entries)) if self._entries.path(row) == path), None)
 
     def close(self) -> None:
         """Close the archive."""
