@@ -32,7 +32,7 @@ DVC_FILE = Path("dvc.yaml")
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
-EXIT_GRACE = 4.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
 
 
 @app.command()
@@ -172,6 +172,7 @@ def _interrupt(number: int, _frame: object) -> None:
     """End within seconds whatever runs: work in threads cannot be stopped, but a half-written file is never seen."""
     print("\nStopping. What is finished is kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.unraisablehook = lambda _: None  # where a finaliser runs, the exit below would be shown as its failure
     timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
     timer.daemon = True
     timer.start()

@@ -56,6 +56,13 @@ def _dask(address: str, workers: int) -> Iterator[ShardRunner]:
             ) from error
         except (distributed.comm.CommClosedError, distributed.CancelledError) as error:
             raise _unreachable(address, error) from error
+        except RuntimeError as error:
+            if "deserialization of the task graph" not in str(error):
+                raise
+            raise FauxfaceError(
+                f"{address}: its scheduler does not know this fauxface. Install the same version of it, with the same "
+                "packages, on the scheduler, on the workers and here, and start them again."
+            ) from error
 
 
 def _dask_threads(workers: dict[str, dict[str, Any]], address: str) -> int:

@@ -115,6 +115,7 @@ def _run(
             kept.add(part)
         work = shard_task(score_shard, "score-shard")
         shards = run_shards(runner, work, job, source.shards(settings.shard), done.get, counts, bar)
+    folder.remove_temp_files()  # of workers that were lost
     return Finished.of(start, counts, shards, counts.inputs - kept.inputs, time.monotonic() - clock)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import fsspec
 import pyarrow as pa
@@ -32,6 +33,11 @@ class Folder:
     def __init__(self, url: str) -> None:
         """Remember where; nothing is made or read yet. Raises FauxfaceError for an address of no known kind."""
         self.url = url
+        if urlsplit(url).password is not None:
+            raise FauxfaceError(
+                f"{urlsplit(url).scheme}://...: the address holds a password. Leave it out: credentials come from the "
+                "environment."
+            )
         if "://" not in url and "::" not in url:
             self._fs: Any = LocalFileSystem()
             self.path = str(Path(url).expanduser().absolute())

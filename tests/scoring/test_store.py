@@ -114,3 +114,9 @@ def test_a_relative_folder_is_found_from_elsewhere(tmp_path: Path, monkeypatch: 
     folder.write_part(0, [], {})
     assert ScoreStore(str(tmp_path / "scores")).scorings() == [folder]
     assert ScoreStore("memory://x").folder(MODEL, "a").absolute().url == "memory://x/model=0123456789ab/archive=a"
+
+
+def test_an_address_with_a_password_is_refused_without_telling_it() -> None:
+    with pytest.raises(FauxfaceError, match="holds a password") as refused:
+        ScoreStore("sftp://me:secret@host/scores").scorings()
+    assert "secret" not in str(refused.value)
