@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.detect import IMAGES
+from benchmarks.stock import quietly
 from tasks.scoring.model import ModelPlace, card_at
 from tasks.scoring.shard import ScoreJob, score_shard
 from tasks.scoring.store import ScoreStore
@@ -63,20 +65,21 @@ def _naive(source: str, model: Path, images: int) -> float:
     """Return images a second of the script, without its imports, its model loading and its first image."""
     predict = _script(model)
     files = list(islice(_files(source), images + 1))
-    predict(files[0])
+    with quietly():
+        predict(files[0])
     started = time.perf_counter()
     answers = [predict(file) for file in files[1:]]
     return len(answers) / (time.perf_counter() - started)
 
 
 def _script(model: Path) -> Callable[[bytes], float | None]:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
+    with quietly():
+        from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
 
-    from tasks.training.network_file import load_keras
+        from tasks.training.network_file import load_keras
 
-    detector = MTCNN()
-    network, _ = load_keras(model)
+        detector = MTCNN()
+        network, _ = load_keras(model)
     size = network.input_shape[1]
 
     def predict(file: bytes) -> float | None:
@@ -92,7 +95,8 @@ def _script(model: Path) -> Callable[[bytes], float | None]:
 
 
 def _files(source: str) -> Iterator[bytes]:
-    return (member.data for member in open_source(source).members() if member.data)
+    members = (member for member in open_source(source).members() if member.path.lower().endswith(IMAGES))
+    return (member.data for member in members if member.data)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -11,14 +13,29 @@ from numpy.typing import NDArray
 Boxes = NDArray[np.float32]
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep what TensorFlow's native code says at its start off standard error; no setting of its own reaches that."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    error, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(error, 2)
+        os.close(error)
+        os.close(nowhere)
+
+
 class Stock:
     """The package's detector at its default settings."""
 
     def __init__(self) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
+        with quietly():
+            from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
 
-        self._detector = MTCNN()
+            self._detector = MTCNN()
+            self._detector.detect_faces(np.zeros((64, 64, 3), np.uint8))
 
     def boxes(self, content: bytes, size: int) -> Boxes:
         """Return the boxes (n, 4: x, y, width, height) of one file, its faces cropped on the way."""
