@@ -1,7 +1,7 @@
 """The pictures of a batch at every size that the networks look at.
 
 A picture is halved again and again (the mips, from which patches are cut) and, from the next larger half, scaled to the
-levels on which a face of 12, 17, 24 ... pixels fits P-Net's 12-pixel window. All mips of a batch lie on one
+levels on which a face of 12, 18, 28 ... pixels fits P-Net's 12-pixel window. All mips of a batch lie on one
 canvas and all levels on another.
 """
 
@@ -19,7 +19,9 @@ from tasks.detection.canvas import Pixels, Spot, pack, pack_tightly, view
 
 WINDOW = 12  # pixels that P-Net sees at once
 STRIDE = 2  # pixels between two of its windows
-STEP = 0.709  # from level to level, as in the package
+# From level to level. The package takes .709; with .65, and P-Net asked for .7, R-Net gets 85 patches instead of 135 of a
+# picture of wider_crowds.tar, and 147 instead of 153 of its 198 faces are found (the package: 145).
+STEP = 0.65
 # The levels' canvas has this many columns, and this many rows of windows, or a multiple: P-Net then meets few shapes,
 # each of which costs OpenVINO some 10 ms at its first sight.
 GRAIN = 32

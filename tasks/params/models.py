@@ -113,7 +113,7 @@ class CropParams(Frozen):
     # Smallest face: from 1 up, pixels of the original; below 1, a fraction of its longer side.
     min_face: float = Field(0.06, gt=0, le=10_000)
     # Confidence that P-Net, R-Net and O-Net ask for.
-    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8)
+    thresholds: tuple[float, float, float] = (0.7, 0.7, 0.8)
     keep: Keep = "largest"
     size: int = Field(128, ge=32, le=1024)
     # Added on each side of the square box, as a fraction of its side.
