@@ -15,8 +15,8 @@ from tasks.manifests.parts import write_table
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 from tasks.params.models import CompareParams
-from tasks.scoring.export import first_rows
 from tasks.scoring.ledger import Scoring
+from tasks.scoring.pairs import changed_files, images, joined, names_at
 from tasks.scoring.record import Finished, now
 from tasks.scoring.shift import psi_of_shares, rank_correlation, shift
 from tasks.scoring.store import ScoreFolder
@@ -25,8 +25,6 @@ from tasks.sources.status import Status
 COMPARISON = "compare.json"
 FLIPS = "flips.parquet"
 EXAMPLES = 10  # of each direction
-_COLUMNS = ["index", "member", "image_id", "status", "image_p_fake", "image_is_fake"]
-_SIDES = [f"{name}_{side}" for side in "ab" for name in ("index", "member", "p_fake", "is_fake")]
 
 
 def compare(a: Scoring, b: Scoring, limits: CompareParams, reports: Path) -> dict[str, Any]:
@@ -36,16 +34,17 @@ def compare(a: Scoring, b: Scoring, limits: CompareParams, reports: Path) -> dic
     where both scorings are of the same bytes, else by the SHA-256 of the image (and, without one, by path).
     """
     one, other = _record(a), _record(b)
-    before, after = _images(a.folder), _images(b.folder)
-    pairs = _joined(before, after, same=one.fingerprint == other.fingerprint)
-    flips = _flips(pairs)
+    before, after = images(a.folder), images(b.folder)
+    same = one.fingerprint == other.fingerprint
+    pairs = joined(before, after, same=same)
+    flips = _flips(pairs, a.folder, b.folder)
     comparison = {
         "name": b.name,
         "compared": now(),
         "a": _side(a, one),
         "b": _side(b, other),
         "joined": len(pairs),
-        "changed_files": _changed_files(before, after),
+        "changed_files": 0 if same else changed_files(before, after),
         "flips": _flip_figures(pairs, flips),
         "spearman": rank_correlation(*_both(pairs)),
         "shift": {"overall": shift(_scores(before), _scores(after)), "same_images": shift(*_both(pairs))},
@@ -101,45 +100,23 @@ def _side(scoring: Scoring, record: Finished) -> dict[str, Any]:
     return {"scoring": str(scoring), "fingerprint": record.fingerprint[:12], **facts, "params": record.params}
 
 
-def _images(folder: ScoreFolder) -> pd.DataFrame:
-    """Return one row per input, with its verdict."""
-    tables = [first_rows(folder.read(_COLUMNS, part)) for part in folder.parts()]
-    images: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return images.rename(columns={"image_p_fake": "p_fake", "image_is_fake": "is_fake"})
-
-
-def _joined(before: pd.DataFrame, after: pd.DataFrame, *, same: bool) -> pd.DataFrame:
-    """Return the inputs that both have, the columns with _a and _b."""
-    if same:
-        pairs = before.merge(after, on="index", suffixes=("_a", "_b"))
-        return pairs.assign(index_a=pairs["index"], index_b=pairs["index"])
-    keyed = [images.assign(key=images["image_id"].fillna("path " + images["member"])) for images in (before, after)]
-    # The same bytes may be there several times; the n-th goes with the n-th.
-    one, other = (images.assign(nth=images.groupby("key").cumcount()) for images in keyed)
-    return one.merge(other, on=["key", "nth"], suffixes=("_a", "_b"))
-
-
-def _changed_files(before: pd.DataFrame, after: pd.DataFrame) -> int:
-    """Count the paths that both have with other bytes."""
-    columns = ["member", "nth", "image_id"]
-    one, other = (
-        images.assign(nth=images.groupby("member").cumcount())[columns].dropna() for images in (before, after)
-    )
-    pairs = one.merge(other, on=["member", "nth"], suffixes=("_a", "_b"))
-    return int((pairs["image_id_a"] != pairs["image_id_b"]).sum())
-
-
-def _flips(pairs: pd.DataFrame) -> pd.DataFrame:
+def _flips(pairs: pd.DataFrame, a: ScoreFolder, b: ScoreFolder) -> pd.DataFrame:
     """Return the images whose verdict changed, the largest change of p_fake first."""
-    judged = pairs.dropna(subset=["is_fake_a", "is_fake_b"])
-    flips = judged[judged["is_fake_a"].astype(bool) != judged["is_fake_b"].astype(bool)]
-    order = (flips["p_fake_a"] - flips["p_fake_b"]).abs().sort_values(ascending=False, kind="stable").index
-    flips = flips.loc[order, ["image_id_a", *_SIDES]].rename(columns={"image_id_a": "image_id"})
-    return flips.astype({"is_fake_a": bool, "is_fake_b": bool}).reset_index(drop=True)
+    flips = pairs[(pairs["verdict_a"] >= 0) & (pairs["verdict_b"] >= 0) & (pairs["verdict_a"] != pairs["verdict_b"])]
+    change = (flips["p_fake_a"] - flips["p_fake_b"]).abs()
+    flips = flips.loc[change.sort_values(ascending=False, kind="stable").index]
+    names = [names_at(folder, flips[f"index_{side}"].to_numpy()) for folder, side in ((a, "a"), (b, "b"))]
+    columns: dict[str, Any] = {"image_id": names[1]["image_id"]}
+    for side, named in zip("ab", names, strict=True):
+        columns[f"index_{side}"] = flips[f"index_{side}"].to_numpy()
+        columns[f"member_{side}"] = named["member"]
+        columns[f"p_fake_{side}"] = flips[f"p_fake_{side}"].to_numpy()
+        columns[f"is_fake_{side}"] = flips[f"verdict_{side}"].to_numpy() == 1
+    return pd.DataFrame(columns)
 
 
 def _flip_figures(pairs: pd.DataFrame, flips: pd.DataFrame) -> dict[str, Any]:
-    judged = int((pairs["is_fake_a"].notna() & pairs["is_fake_b"].notna()).sum())
+    judged = int(((pairs["verdict_a"] >= 0) & (pairs["verdict_b"] >= 0)).sum())
     to_fake, to_real = flips[flips["is_fake_b"]], flips[~flips["is_fake_b"]]
     return {
         "judged": judged,
@@ -165,20 +142,21 @@ def _both(pairs: pd.DataFrame) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, An
     return scored["p_fake_a"].to_numpy(np.float64), scored["p_fake_b"].to_numpy(np.float64)
 
 
-def _scores(images: pd.DataFrame) -> np.ndarray[Any, Any]:
-    return images["p_fake"].dropna().to_numpy(np.float64)
+def _scores(side: pd.DataFrame) -> np.ndarray[Any, Any]:
+    return side["p_fake"].dropna().to_numpy(np.float64)
 
 
 def _statuses(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     """Return counts, shares and shift by status, and the PSI of the statuses themselves."""
-    names = sorted({*before["status"], *after["status"]})
-    shares = [np.array([(images["status"] == name).mean() for name in names]) for images in (before, after)]
+    counts = [side["status"].value_counts() for side in (before, after)]
+    names = sorted(str(name) for name in Status if counts[0][name] or counts[1][name])
+    shares = [count[names].to_numpy() / count.sum() for count in counts]
     by_status = {}
     for place, name in enumerate(names):
-        one, other = (images[images["status"] == name] for images in (before, after))
-        counts = {"a": len(one), "b": len(other)}
-        share = {f"share_{side}": round(float(shares[number][place]), 6) for number, side in enumerate("ab")}
-        by_status[name] = {**counts, **share, "shift": shift(_scores(one), _scores(other))}
+        figures: dict[str, Any] = {"a": int(counts[0][name]), "b": int(counts[1][name])}
+        figures |= {f"share_{side}": round(float(shares[number][place]), 6) for number, side in enumerate("ab")}
+        one, other = (_scores(side[side["status"] == name]) for side in (before, after))
+        by_status[name] = {**figures, "shift": shift(one, other)}
     return {"status": by_status, "status_psi": round(psi_of_shares(*shares), 6)}
 
 
@@ -192,8 +170,8 @@ def _transitions(pairs: pd.DataFrame) -> list[dict[str, Any]]:
 def _no_face(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
     """Return which fraction of the pictures that could be decoded shows no face, and how it changed."""
     rates = []
-    for images in (before, after):
-        faceless, found = ((images["status"] == status).sum() for status in (Status.NO_FACE, Status.OK))
+    for side in (before, after):
+        faceless, found = ((side["status"] == status).sum() for status in (Status.NO_FACE, Status.OK))
         rates.append(round(float(faceless / (faceless + found)), 6) if faceless + found else None)
     a, b = rates
     return {"a": a, "b": b, "difference": None if a is None or b is None else round(b - a, 6)}

@@ -54,7 +54,7 @@ def shift(before: Scores, after: Scores) -> dict[str, Any]:
 
 def ks(before: Scores, after: Scores) -> float:
     """Return the largest distance between the distribution functions of two samples that are not empty."""
-    points = np.concatenate([before, after])
+    points = np.sort(np.concatenate([before, after]))
     shares = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (before, after)]
     return float(np.abs(shares[0] - shares[1]).max())
 
