@@ -77,8 +77,9 @@ def ledger(store: ScoreStore) -> list[Scoring]:
 
     A complete one costs a listing and a small file; of an unfinished one the footers of its parts are read.
     """
-    found = sorted((read_scoring(folder) for folder in store.scorings()), key=lambda each: each.when, reverse=True)
-    return sorted(found, key=lambda each: each.name)
+    found = [each for each in map(read_scoring, store.scorings()) if each.record or each.folder.parts()]
+    newest_first = sorted(found, key=lambda each: each.when, reverse=True)
+    return sorted(newest_first, key=lambda each: each.name)
 
 
 def read_scoring(folder: ScoreFolder) -> Scoring:

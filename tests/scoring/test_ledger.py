@@ -8,7 +8,7 @@ import pytest
 
 from tasks.params import FauxfaceError
 from tasks.scoring.ledger import change_of_source, last_complete, ledger
-from tasks.scoring.record import STARTED
+from tasks.scoring.record import STARTED, abandon
 from tasks.scoring.reference import find, find_one, find_pair
 from tasks.scoring.store import ScoreStore
 from tasks.scoring.text import ledger_lines
@@ -54,7 +54,11 @@ def test_parts_without_a_note_and_of_unknown_size_are_listed_too(store: ScoreSto
 
 
 def test_an_empty_store_has_an_empty_ledger(tmp_path: Path) -> None:
-    assert ledger(ScoreStore(str(tmp_path / "nothing"))) == []
+    store = ScoreStore(str(tmp_path))
+    assert ledger(store) == []
+    make_scoring(store, "gone", ROWS, complete=False)
+    abandon(ledger(store)[0].folder)
+    assert ledger(store) == [], "a folder without anything in it is no scoring"
 
 
 def test_the_last_complete_scoring_is_the_one_before(store: ScoreStore) -> None:
