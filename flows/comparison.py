@@ -9,7 +9,7 @@ from prefect.events import emit_event
 
 from flows.runners import as_task
 from flows.workspace import REPORTS
-from tasks.params import CompareParams
+from tasks.params import CompareParams, FauxfaceError
 from tasks.scoring.compare import compare, comparison_folder, known_comparison
 from tasks.scoring.compare import warnings as passed_limits
 from tasks.scoring.ledger import Scoring
@@ -24,7 +24,11 @@ def compare_with_last(last: Scoring, scoring: Scoring, limits: CompareParams, *,
     Prefect event. A scoring that was compared before is not worth another alarm.
     """
     known = None if fresh else known_comparison(last, scoring, REPORTS)
-    comparison = known or as_task(compare, "compare-scores")(last, scoring, limits, REPORTS)
+    try:
+        comparison = known or as_task(compare, "compare-scores")(last, scoring, limits, REPORTS)
+    except FauxfaceError as error:  # the scores are complete; that older ones are damaged must not cost them
+        _say(f"{scoring} could not be compared with {last}: {error}")
+        return {"with": str(last), "error": str(error), "alarm": False}
     found = passed_limits(comparison, limits)
     alarm = bool(found) and known is None
     if alarm:
@@ -43,6 +47,10 @@ def compare_with_last(last: Scoring, scoring: Scoring, limits: CompareParams, *,
 
 def _tell(last: Scoring, scoring: Scoring, found: list[str]) -> None:
     message = f"{scoring} moved against {last}: {'; '.join(found)}."
-    print(f"fauxface: WARNING: {message}", file=sys.stderr, flush=True)  # noqa: T201
+    _say(f"WARNING: {message}")
     resource = {"prefect.resource.id": f"fauxface.archive.{scoring.name}", "prefect.resource.name": scoring.name}
     emit_event(EVENT, resource, payload={"scoring": str(scoring), "last": str(last), "warnings": found})
+
+
+def _say(message: str) -> None:
+    print(f"fauxface: {message}", file=sys.stderr, flush=True)  # noqa: T201

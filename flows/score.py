@@ -22,7 +22,7 @@ from tasks.scoring.counts import ScoreCounts
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
 from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
-from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_shard
+from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_once
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of, is_local
@@ -75,18 +75,7 @@ def _score_archive(
     record = read_finished(folder)
     fresh = record is None or record.key != key or (retry and record.failures > 0)
     if record is None or fresh:
-        start = Started(
-            key=key,
-            fingerprint=fingerprint,
-            model_id=card.model_id,
-            archive=folder.archive,
-            name=archive.name,
-            source=without_secrets(archive.source),
-            threshold=card.threshold,
-            params=params.score.recipe(),
-            started=now(),
-            expected=opening().count(),
-        )
+        start = _start(archive, folder, key, fingerprint, card, params, opening().count())
         record = _run(start, folder, opening(), params, model, card, retry)
         _check_unchanged(archive, folder, fingerprint)
         finish(folder, record)
@@ -94,6 +83,29 @@ def _score_archive(
     if last is not None:
         summary["comparison"] = compare_with_last(last, read_scoring(folder), params.score.compare, fresh=fresh)
     return summary
+
+
+def _start(
+    archive: ArchiveParams,
+    folder: ScoreFolder,
+    key: str,
+    fingerprint: str,
+    card: ModelCard,
+    params: Params,
+    expected: int | None,
+) -> Started:
+    return Started(
+        key=key,
+        fingerprint=fingerprint,
+        model_id=card.model_id,
+        archive=folder.archive,
+        name=archive.name,
+        source=without_secrets(archive.source),
+        threshold=card.threshold,
+        params=params.score.recipe(),
+        started=now(),
+        expected=expected,
+    )
 
 
 def _run(
@@ -113,7 +125,7 @@ def _run(
         done = finished_shards(job)
         for part in done.values():
             kept.add(part)
-        work = shard_task(score_shard, "score-shard")
+        work = shard_task(score_once, "score-shard")
         shards = run_shards(runner, work, job, source.shards(settings.shard), done.get, counts, bar)
     folder.remove_temp_files()  # of workers that were lost
     return Finished.of(start, counts, shards, counts.inputs - kept.inputs, time.monotonic() - clock)

@@ -67,3 +67,15 @@ def test_a_comparison_that_a_kill_left_out_is_made_up_for(events: list[tuple[Any
     last, this = make_scoring(store, "dump", rows(0)), make_scoring(store, "dump", rows(0.3), model="abcdef012345")
     assert comparison.compare_with_last(last, this, LIMITS, fresh=False)["alarm"], "it was never compared"
     assert len(events) == 1
+
+
+def test_damaged_scores_of_old_do_not_cost_the_new_ones(
+    events: list[tuple[Any, ...]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ScoreStore(str(tmp_path / "scores"))
+    last, this = make_scoring(store, "dump", rows(0)), make_scoring(store, "dump", rows(0), model="abcdef012345")
+    Path(last.folder.url, "part-00003.parquet").write_bytes(b"no Parquet")
+    found = comparison.compare_with_last(last, this, LIMITS, fresh=True)
+    assert found["alarm"] is False
+    assert "part-00003.parquet: cannot be read" in found["error"]
+    assert "could not be compared with" in capsys.readouterr().err
