@@ -50,6 +50,11 @@ def score_key(fingerprint: str, model_id: str, score: ScoreParams) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def score_once(job: ScoreJob, shard: Shard) -> ScoreCounts:
+    """Score a shard unless its part is there: a worker may be lost after it wrote the part and before it said so."""
+    return finished_shard(job, shard.index) or score_shard(job, shard)
+
+
 def score_shard(job: ScoreJob, shard: Shard) -> ScoreCounts:
     """Score the shard's inputs and write its part, all of it or nothing."""
     return_large_blocks()
