@@ -22,5 +22,5 @@ def archive(name: str, params_file: Path) -> None:
         raise FauxfaceError(f"{params_file}: score.archives has no {name!r}; it names {', '.join(archives) or 'none'}.")
     settings = archives[name]
     opening = functools.partial(open_source, settings.source, sha256=settings.sha256, cache=DOWNLOADS)
-    fingerprint = fingerprint_of(settings.source, opening, FINGERPRINTS)
+    fingerprint = fingerprint_of(settings.source, settings.sha256, opening, FINGERPRINTS)
     write_json(ARCHIVES / f"{name}.json", {"source": settings.source, "fingerprint": fingerprint})

@@ -67,7 +67,7 @@ def _score_archive(
 ) -> dict[str, Any]:
     """Score one archive, unless that is done already; returns what reports/score.json says of it."""
     opening = functools.cache(functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS))
-    fingerprint = fingerprint_of(archive.source, opening, FINGERPRINTS)
+    fingerprint = fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS)
     store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
     last = last_complete(store, archive.name, folder)
@@ -140,7 +140,10 @@ def _say_change(archive: ArchiveParams, last: Scoring | None, fingerprint: str) 
 def _check_unchanged(archive: ArchiveParams, folder: ScoreFolder, fingerprint: str) -> None:
     """Raise FauxfaceError, and drop the scores, where a local source is no longer what it was at the beginning."""
     opening = functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS)
-    if is_local(archive.source) and fingerprint_of(archive.source, opening, FINGERPRINTS) != fingerprint:
+    if (
+        is_local(archive.source)
+        and fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS) != fingerprint
+    ):
         abandon(folder)
         raise FauxfaceError(
             f"{archive.source}: changed while it was scored, so its scores were dropped. Score it again when nobody "

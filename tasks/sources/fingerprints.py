@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks.params.files import write_json
 from tasks.sources.member import printable
+from tasks.sources.place import locate
 from tasks.sources.source import Source
 
 # A file changed in the moment of its hashing might bear the same time; one this old (seconds) no longer changes so.
@@ -22,12 +23,20 @@ def is_local(url: str) -> bool:
     return "://" not in url and "::" not in url
 
 
-def fingerprint_of(url: str, opening: Callable[[], Source], notes: Path) -> str:
-    """Return the fingerprint of the dump at `url`, which `opening` opens.
+def fingerprint_of(url: str, sha256: str | None, opening: Callable[[], Source], notes: Path) -> str:
+    """Return the fingerprint of the dump at `url`, which `opening` opens, with the given `sha256` if there is one.
 
     That of a local file is noted in the folder `notes` with the file's size and times; a file that has not changed
-    since is neither opened nor read. Raises SourceError as opening it does.
+    since is neither opened nor read. Nor is a file of a remote store, which tells its version. Raises SourceError.
     """
+    if is_local(url):
+        return _noted_or_read(url, opening, notes)
+    place = locate(url)
+    known = not (place.local or sha256 or place.is_folder)
+    return place.version_hash if known else opening().fingerprint()
+
+
+def _noted_or_read(url: str, opening: Callable[[], Source], notes: Path) -> str:
     before = _state(url)
     path = os.path.abspath(Path(url).expanduser())  # noqa: PTH100 - resolves `..` and no links
     note = notes / f"{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
@@ -42,7 +51,7 @@ def fingerprint_of(url: str, opening: Callable[[], Source], notes: Path) -> str:
 
 def _state(url: str) -> list[int] | None:
     """Return what changes when a local file does: device, number, size, times of content and of status."""
-    if not is_local(url) or not Path(url).expanduser().is_file():
+    if not Path(url).expanduser().is_file():
         return None
     facts = Path(url).expanduser().stat()
     return [facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from tasks.params import FauxfaceError
@@ -18,15 +20,16 @@ ROWS = [*(face_row(index, 0.1 * index) for index in range(8)), empty_row(8, "tru
 OTHER = "abcdef012345"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> ScoreStore:
-    """Monday scored by two models, by the second one twice since it changed; tuesday half scored; old parts."""
-    store = ScoreStore(str(tmp_path))
+@pytest.fixture(params=["disk", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ScoreStore]:
+    """Monday scored by two models, by the second one twice since it changed; tuesday half scored."""
+    store = ScoreStore(str(tmp_path) if request.param == "disk" else "memory://ledger")
     make_scoring(store, "monday", ROWS)
     make_scoring(store, "monday", ROWS, model=OTHER, when="2026-11-21T08:00:00+00:00")
     make_scoring(store, "monday", ROWS, model=OTHER, fingerprint="e" * 64, when="2026-11-22T08:00:00+00:00")
     make_scoring(store, "tuesday", ROWS, complete=False)
-    return store
+    yield store
+    fsspec.filesystem("memory").store.clear()
 
 
 def test_the_ledger_says_how_complete_each_scoring_is(store: ScoreStore) -> None:
