@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, failed, printable, read_bounded, too_large
 from tasks.sources.place import Place, version_of
-from tasks.sources.source import IndexedSource, Source
+from tasks.sources.source import IndexedSource, Part, RowReader, Source
 from tasks.sources.status import Status
 
 
@@ -48,35 +49,45 @@ class FolderSource(IndexedSource):
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the files in these rows."""
-        return map(self._member, self._entries[start:stop])
+        return _read_files(self.place, self._entries[start:stop])
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return these rows as they travel: nobody lists the folder again."""
+        return Part(start, self._entries[start:stop], functools.partial(_read_files, self.place))
 
     def find(self, path: str) -> int | None:
         """Return the row of a path."""
         row = bisect_left(self._entries, path, key=lambda entry: entry.path)
         return row if row < len(self._entries) and self._entries[row].path == path else None
 
-    def _member(self, entry: Entry) -> Member:
-        if entry.fault:
-            return failed(entry.path, Status.NOT_A_FILE, entry.fault)
-        if entry.size > MAX_MEMBER_BYTES:
-            return too_large(entry.path, entry.size)
-        try:
-            data = self._read_file(entry.path)
-        # One file's fault (removed, forbidden, a store that hiccups) must not take its shard along.
-        except Exception as error:  # noqa: BLE001
-            return failed(entry.path, Status.UNREADABLE, f"{type(error).__name__}: {error}")
-        return too_large(entry.path, MAX_MEMBER_BYTES + 1) if data is None else Member(printable(entry.path), data)
 
-    def _read_file(self, path: str) -> bytes | None:
-        full = f"{self.place.path.rstrip('/')}/{path}"
-        if not self.place.local:
-            return bytes(self.place.fs.cat_file(full))
-        # Between listing and reading, a file may have become a pipe or a link: neither is waited for nor followed.
-        handle = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise OSError("is no regular file any more")
-            return read_bounded(stream, MAX_MEMBER_BYTES)
+def _read_files(place: Place, entries: Sequence[Entry]) -> Iterator[Member]:
+    return (_member(place, entry) for entry in entries)
+
+
+def _member(place: Place, entry: Entry) -> Member:
+    if entry.fault:
+        return failed(entry.path, Status.NOT_A_FILE, entry.fault)
+    if entry.size > MAX_MEMBER_BYTES:
+        return too_large(entry.path, entry.size)
+    try:
+        data = _read_file(place, entry.path)
+    # One file's fault (removed, forbidden, a store that hiccups) must not take its shard along.
+    except Exception as error:  # noqa: BLE001
+        return failed(entry.path, Status.UNREADABLE, f"{type(error).__name__}: {error}")
+    return too_large(entry.path, MAX_MEMBER_BYTES + 1) if data is None else Member(printable(entry.path), data)
+
+
+def _read_file(place: Place, path: str) -> bytes | None:
+    full = f"{place.path.rstrip('/')}/{path}"
+    if not place.local:
+        return bytes(place.fs.cat_file(full))
+    # Between listing and reading, a file may have become a pipe or a link: neither is waited for nor followed.
+    handle = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError("is no regular file any more")
+        return read_bounded(stream, MAX_MEMBER_BYTES)
 
 
 def list_folder(place: Place) -> list[Entry]:

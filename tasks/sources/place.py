@@ -40,6 +40,11 @@ class Place:
         return isinstance(self.fs, LocalFileSystem)
 
     @property
+    def downloaded(self) -> bool:
+        """Whether this is the copy of a file from elsewhere, which another machine has to fetch for itself."""
+        return self.local and "://" in self.url and not self.url.startswith(("file://", "local://"))
+
+    @property
     def name(self) -> str:
         """The last part of the path, which names the archive in rows and messages."""
         return unquote(urlsplit(self.path).path if "://" in self.path else self.path).rstrip("/").rsplit("/", 1)[-1]

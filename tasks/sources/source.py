@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 from tasks.sources.member import Member, Shard, SourceError
 from tasks.sources.place import Place
@@ -78,6 +79,33 @@ class Source(ABC):
         return SourceError(f"{self.url}: holds no files; an empty {self.kind} cannot be what you meant")
 
 
+class RowReader(Protocol):
+    """What gives the members in some rows."""
+
+    def rows(self, start: int, stop: int) -> Iterator[Member]:
+        """Read the rows from `start` up to, but not with, `stop`."""
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return what another process needs to read these rows."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a source, from `first` on, as they travel: with what its index says of them, and of no others."""
+
+    first: int
+    entries: Sequence[Any]
+    read: Callable[[Sequence[Any]], Iterator[Member]]
+
+    def rows(self, start: int, stop: int) -> Iterator[Member]:
+        """Read the rows from `start` up to, but not with, `stop`."""
+        return self.read(self.entries[start - self.first : stop - self.first])
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return these rows alone."""
+        return Part(start, self.entries[start - self.first : stop - self.first], self.read)
+
+
 class IndexedSource(Source):
     """A container with random access: its rows are known at once, their bytes are read when asked for."""
 
@@ -92,6 +120,14 @@ class IndexedSource(Source):
     @abstractmethod
     def find(self, path: str) -> int | None:
         """Return the row of the first member with this path."""
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return what another process needs to read these rows: this source, which is opened and indexed again there.
+
+        A container whose entries can travel alone returns a Part.
+        """
+        del start, stop
+        return self
 
     def members(self) -> Iterator[Member]:
         """Yield every member with its bytes, in a stable order."""
@@ -115,9 +151,13 @@ class IndexedSource(Source):
 class Rows:
     """Rows of an indexed source, read anew at every iteration."""
 
-    def __init__(self, source: IndexedSource, start: int, stop: int) -> None:
+    def __init__(self, source: RowReader, start: int, stop: int) -> None:
         """Remember which rows."""
         self.source, self.start, self.stop = source, start, stop
+
+    def __reduce__(self) -> tuple[type[Rows], tuple[RowReader, int, int]]:
+        """Pickle with no more of the source than these rows need."""
+        return Rows, (self.source.part(self.start, self.stop), self.start, self.stop)
 
     def __iter__(self) -> Iterator[Member]:
         """Read the rows."""

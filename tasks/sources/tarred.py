@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import os
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ import zstandard
 
 from tasks.sources.member import Member, archive_damaged, clean_path, printable
 from tasks.sources.place import Handle, Place
-from tasks.sources.source import IndexedSource, Source, StreamSource
+from tasks.sources.source import IndexedSource, Part, RowReader, Source, StreamSource
 from tasks.sources.status import Status
 from tasks.sources.tarindex import Entry, TarIndex
 from tasks.sources.tarwalk import DAMAGE, Forward, Stream, assemble, extents, refused, walk
@@ -42,7 +43,14 @@ class TarSource(IndexedSource):
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the members in these rows."""
-        return (self._member(self._entries[row]) for row in range(start, min(stop, len(self._entries))))
+        return (self._member(self._entries[row]) for row in self._range(start, stop))
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return these rows as they travel: nobody walks through the headers again."""
+        if self.place.downloaded:
+            return self
+        entries = [self._entries[row] for row in self._range(start, stop)]
+        return Part(start, entries, functools.partial(_read_entries, self.place))
 
     def find(self, path: str) -> int | None:
         """Return the row of the first member with this path."""
@@ -61,17 +69,30 @@ class TarSource(IndexedSource):
         except DAMAGE as error:
             self._entries.append(archive_damaged(self.name, f"{type(error).__name__}: {error}"))
 
+    def _range(self, start: int, stop: int) -> range:
+        return range(start, min(stop, len(self._entries)))
+
     def _member(self, entry: Entry | Member) -> Member:
-        if isinstance(entry, Member):
-            return entry
         with self._reading:
-            self._handle.seek(entry.offset)
-            pieces = [self._handle.read(length) for _, length in entry.runs]
-        try:
-            return Member(entry.path, assemble(entry.size, list(entry.runs), iter(pieces)))
-        except EOFError:
-            # The file was whole when it was indexed.
-            return Member(entry.path, None, Status.ARCHIVE_DAMAGED, "the archive was cut while it was read")
+            return _read_entry(self._handle, entry)
+
+
+def _read_entries(place: Place, entries: Sequence[Entry | Member]) -> Iterator[Member]:
+    """Read entries of the tar at `place` without its index, through a handle of their own."""
+    with closing(place.open()) as handle:
+        yield from (_read_entry(handle, entry) for entry in entries)
+
+
+def _read_entry(handle: Handle, entry: Entry | Member) -> Member:
+    if isinstance(entry, Member):
+        return entry
+    handle.seek(entry.offset)
+    pieces = [handle.read(length) for _, length in entry.runs]
+    try:
+        return Member(entry.path, assemble(entry.size, list(entry.runs), iter(pieces)))
+    except EOFError:
+        # The file was whole when it was indexed.
+        return Member(entry.path, None, Status.ARCHIVE_DAMAGED, "the archive was cut while it was read")
 
 
 def _entry(info: tarfile.TarInfo, length: int) -> Entry:

@@ -108,6 +108,22 @@ def test_a_shard_of_a_relative_path_travels_to_another_folder(
     assert [member.path for member in pickle.loads(sent)] == [path for path, _ in SAMPLE][:5]
 
 
+@pytest.mark.parametrize("container", ["folder", "tar"])
+def test_a_shard_travels_without_the_index_of_the_whole(
+    pack: Pack, container: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [(f"{number:04d}.jpg", bytes([number % 251])) for number in range(500)]
+    with open_source(pack(container, files, tmp_path)) as dump:
+        sent = pickle.dumps(list(dump.shards(20))[3])
+        expected = list(dump.members())[60:80]
+    monkeypatch.setattr("tasks.sources.source._open_again", lambda reopen: pytest.fail("indexed again"))
+    shard = pickle.loads(sent)
+    assert shard.read() == expected
+    assert shard.pick([3, 19]) == [expected[3], expected[19]]
+    assert pickle.loads(pickle.dumps(shard)).read() == expected
+    assert len(sent) < 3000
+
+
 def test_a_stream_closes_a_shard_before_it_fills_the_memory(
     pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
