@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from tasks.scoring.card import read_card
 
 PATIENCE = 12 * 3600.0  # seconds; the next night is farther than any scoring is long
 _STOP_GRACE = 10.0  # seconds for DVC and its stage to end
+_DVC = (sys.executable, "-m", "dvc")
 
 
 @flow(name="retrain")
@@ -55,8 +55,7 @@ def _push(lock: int) -> None:
 
 
 def _has_remote() -> bool:
-    command = [_program(), "config", "core.remote"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+    found = subprocess.run([*_DVC, "config", "core.remote"], capture_output=True, text=True, check=False)
     return found.returncode == 0 and bool(found.stdout.strip())
 
 
@@ -64,7 +63,7 @@ def _dvc(lock: int, word: str) -> None:
     """Run a DVC command that holds the workspace's lock with us, and log what it says; raises FauxfaceError."""
     log, last = get_run_logger(), deque[str](maxlen=8)
     process = subprocess.Popen(
-        [_program(), word], env=_environment(), pass_fds=[lock], start_new_session=True,
+        [*_DVC, word], env=_environment(), pass_fds=[lock], start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
     )  # fmt: skip
     try:
@@ -83,19 +82,12 @@ def _end(process: subprocess.Popen[str]) -> None:
     """End DVC and its stage, which are a process group, when this run is stopped before them."""
     if process.poll() is not None:
         return
-    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: DVC waits for its stage and leaves no lock behind
     try:
         process.wait(timeout=_STOP_GRACE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _program() -> str:
-    found = shutil.which("dvc", path=_environment()["PATH"])
-    if found is None:
-        raise FauxfaceError("There is no `dvc` beside this Python or on the PATH; install it into this environment.")
-    return found
 
 
 def _environment() -> dict[str, str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEDULE_LOCK = STATE / "schedule.lock"
 AWAY = 5.0  # seconds between two tries to reach a server that has gone
+_OBSERVER = "prefect.FlowRunCancellingObserver"
 _NO_SERVER = (
     "Run `make server` in another shell (or `prefect server start`), then here "
     "`export PREFECT_API_URL=http://127.0.0.1:4200/api`, or set it in a Prefect profile."
@@ -91,7 +92,8 @@ def main() -> None:
 def _check_server() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here the terminal shows what runs do
     set_quiet_defaults()
-    logging.getLogger("prefect.FlowRunCancellingObserver").setLevel(logging.CRITICAL)  # we say that the server is gone
+    for name in (_OBSERVER, "asyncio"):
+        logging.getLogger(name).addFilter(_not_of_observer)
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()
@@ -101,6 +103,11 @@ def _check_server() -> None:
     if error is not None:
         raise FauxfaceError(f"The Prefect server at {url} does not answer ({error}). {_NO_SERVER}")
     _say(f"Prefect server {url}, UI {url.removesuffix('/api')}")
+
+
+def _not_of_observer(record: logging.LogRecord) -> bool:
+    """Drop the tracebacks in which Prefect's observer of cancellations tells of a lost server: we say it in a line."""
+    return _OBSERVER.removeprefix("prefect.") not in f"{record.name} {record.getMessage()}"
 
 
 def _health() -> Exception | None:

@@ -51,7 +51,9 @@ def write_slowly(source: Path, target: Path, pieces: int, finish: threading.Even
 
 def test_a_dump_is_scored_when_it_is_complete_and_once(served: Served, dumps: Dumps) -> None:
     source, finish = dumps.ffhq(20), threading.Event()
-    writer = threading.Thread(target=write_slowly, args=(source, served.workspace / "inbox/ffhq.zip", 10, finish))
+    writer = threading.Thread(
+        target=write_slowly, args=(source, served.workspace / "inbox/ffhq.zip", 10, finish), daemon=True
+    )
     writer.start()
     early = served.run("inbox")
     assert (early["type"], early["message"]) == ("COMPLETED", "not complete yet: ffhq.zip")
