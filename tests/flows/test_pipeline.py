@@ -56,6 +56,11 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def parts(folder: Path) -> dict[str, str]:
+    """Return the digests of a scoring's parts; the notes beside them say when they were made."""
+    return {name: digest for name, digest in digests(folder).items() if "/part-" in name}
+
+
 def test_inputs_are_the_sum_of_statuses_for_every_source(workspace: Workspace) -> None:
     expected = {"ffhq": 120, "dfdc": 81, "omi": 12}
     for name, inputs in expected.items():
@@ -147,7 +152,7 @@ def test_killed_scorings_go_on_and_end_as_an_unbroken_one(
         assert all(path.stat().st_mtime_ns == written for path, written in kept.items()), "a part was scored twice"
         kept = {path: path.stat().st_mtime_ns for path in (workspace / "killed").rglob("part-*")}
     workspace.run(*words, "killed")
-    assert digests(workspace / "killed") == digests(workspace / "unbroken")
+    assert parts(workspace / "killed") == parts(workspace / "unbroken")
     assert not list(workspace.folder.rglob(".tmp-*"))
     assert len(pd.read_parquet(workspace / "killed")["member"].unique()) == 60
 
