@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,7 +22,6 @@ from tasks.params import FauxfaceError
 from tasks.scoring.card import read_card
 
 PATIENCE = 12 * 3600.0  # seconds; the next night is farther than any scoring is long
-_STOP_GRACE = 10.0  # seconds for DVC and its stage to end
 _DVC = (sys.executable, "-m", "dvc")
 
 
@@ -60,34 +58,23 @@ def _has_remote() -> bool:
 
 
 def _dvc(lock: int, word: str) -> None:
-    """Run a DVC command that holds the workspace's lock with us, and log what it says; raises FauxfaceError."""
+    """Run a DVC command that holds the workspace's lock with us and ends with us; log what it says.
+
+    Raises FauxfaceError when it fails.
+    """
     log, last = get_run_logger(), deque[str](maxlen=8)
-    process = subprocess.Popen(
-        [*_DVC, word], env=_environment(), pass_fds=[lock], start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-    )  # fmt: skip
-    try:
+    with subprocess.Popen(
+        [sys.executable, "-m", "flows.guard", str(lock), *_DVC, word],
+        env=_environment(), pass_fds=[lock], start_new_session=True, text=True, errors="replace",
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
         for line in process.stdout or ():
             if line.strip():
                 log.info("%s", line.rstrip())
                 last.append(line.rstrip())
-        status = process.wait()
-    finally:
-        _end(process)
-    if status != 0:
-        raise FauxfaceError(f"`dvc {word}` ended with status {status}: {' / '.join(last) or 'it said nothing'}")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End DVC and its stage, which are a process group, when this run is stopped before them."""
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C: DVC waits for its stage and leaves no lock behind
-    try:
-        process.wait(timeout=_STOP_GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    if process.returncode != 0:
+        said = " / ".join(last) or "it said nothing"
+        raise FauxfaceError(f"`dvc {word}` ended with status {process.returncode}: {said}")
 
 
 def _environment() -> dict[str, str]:

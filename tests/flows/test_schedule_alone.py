@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -123,3 +124,20 @@ def test_a_retraining_runs_dvc_under_its_lock_and_pushes(
     assert failed["type"] == "FAILED"
     assert "`dvc repro` ended with status" in failed["message"]
     served.stop()
+
+
+def test_a_retraining_ends_with_the_schedules(new_workspace: NewWorkspace, server: str) -> None:
+    by_hand = {"cron": None}
+    schedule = {"inbox": by_hand, "rescore": by_hand, "retrain": by_hand}
+    workspace = new_workspace({"datasets": {"none": {"source": "x"}}, "schedule": schedule})
+    stage = {"cmd": "echo $$ > stage.pid && exec sleep 300", "outs": ["data/slow"]}
+    (workspace / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"slow": stage}}))
+    served = Served(workspace, server)
+    run = served.trigger("retrain")
+    served.wait_for((workspace / "stage.pid").exists)
+    time.sleep(0.5)
+    stage_process = psutil.Process(int((workspace / "stage.pid").read_text()))
+    served.stop()
+    stage_process.wait(timeout=30)
+    assert served.api.wait(run)["type"] == "CRASHED"
+    assert workspace.run("fauxface", "score", "some.zip", check=False).stderr.count("holds no model") == 1, "free again"
