@@ -146,9 +146,6 @@ def main() -> None:
     except UsageError as error:
         _say_usage(error)
         sys.exit(BAD_USAGE)
-    except BrokenPipeError:  # whoever read our output left, as `head` does; nothing may be flushed into it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
 
 
 def _say_usage(error: Any) -> None:
