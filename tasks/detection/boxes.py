@@ -59,6 +59,13 @@ def iou(a: Float, b: Float) -> Float:
     return overlap
 
 
+def inside(boxes: Float, others: Float) -> Float:
+    """Return which share (n,) of each of `boxes` (n, 4) lies in its counterpart of `others` (n, 4)."""
+    size = np.minimum(boxes[:, 2:], others[:, 2:]) - np.maximum(boxes[:, :2], others[:, :2])
+    share: Float = np.clip(size, 0, None).prod(axis=1) / np.maximum(_area(boxes), np.float32(1e-6))
+    return share
+
+
 def suppress(
     group: Index, boxes: Float, scores: Float, threshold: float, over: Literal["union", "smaller"] = "union"
 ) -> Mask:

@@ -8,11 +8,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.detection.boxes import place_landmarks, regress, suppress, to_square
+from tasks.detection.boxes import inside, place_landmarks, regress, suppress, to_square
 from tasks.detection.canvas import Pixels
 from tasks.detection.networks import SIDE, Networks
 from tasks.detection.patches import cut
-from tasks.detection.pyramid import GRAIN, STRIDE, WINDOW, Levels, Mips, build_levels, build_mips
+from tasks.detection.pyramid import (
+    GRAIN,
+    SHARED,
+    STRIDE,
+    WINDOW,
+    Level,
+    Levels,
+    Mips,
+    build_levels,
+    build_mips,
+    plan_levels,
+)
 
 Float = NDArray[np.float32]
 Index = NDArray[np.int64]
@@ -25,6 +36,9 @@ DOUBTFUL = 0.25
 # Patches are cut in coordinates in which a pixel's centre is a whole number; faces are told in those in which its edges
 # are, since these survive a change of scale.
 PIXEL_CENTRE = np.float32(0.5)
+# Levels whose shorter side has up to this many pixels, a tenth of P-Net's work, are searched first: of what P-Net then
+# proposes on the finer levels, R-Net need not see what lies in the large face that was found, half of it on portraits.
+COARSE = 48
 # P-Net reads the levels' canvas in strips of about this many pixels, which bounds its memory.
 STRIP_PIXELS = 1 << 18
 
@@ -47,9 +61,30 @@ def find(
     """
     limits = [_logit(threshold) for threshold in thresholds]
     mips = build_mips(pictures, smallest)
-    image, boxes = _propose(networks, build_levels(mips, smallest), limits[0])
-    image, boxes = _refine(networks, mips, image, boxes, limits[1])
+    levels = plan_levels(mips, smallest)
+    coarse = [level for level in levels if min(level.width, level.height) <= COARSE]
+    fine = [level for level in levels if min(level.width, level.height) > COARSE]
+    large = _search(networks, mips, coarse, limits, np.zeros((len(pictures), 4), np.float32))
+    small = _search(networks, mips, fine, limits, _largest(large, len(pictures)))
+    return _best(large, small)
+
+
+def _search(
+    networks: Networks, mips: Mips, levels: Sequence[Level], limits: Sequence[np.float32], known: Float
+) -> Found:
+    """Find the faces of these levels that do not lie in the `known` one of their picture (pictures, 4)."""
+    image, boxes = _propose(networks, build_levels(mips, levels), limits[0])
+    new = inside(boxes, known[image]) <= NMS_FINISHED
+    image, boxes = _refine(networks, mips, image[new], boxes[new], limits[1])
     return _finish(networks, mips, image, boxes, limits[2])
+
+
+def _largest(found: Found, pictures: int) -> Float:
+    """Return each picture's largest face, as (pictures, 4); an empty box where there is none."""
+    boxes = np.zeros((pictures, 4), np.float32)
+    order = np.argsort((found.boxes[:, 2:] - found.boxes[:, :2]).prod(axis=1), kind="stable")
+    boxes[found.image[order]] = found.boxes[order]  # of several for one picture the last stays
+    return boxes
 
 
 def _propose(networks: Networks, levels: Levels, limit: np.float32) -> tuple[Index, Float]:
@@ -83,9 +118,8 @@ def _windows_above(networks: Networks, levels: Levels, limit: np.float32) -> tup
 
 def _strips(canvas: Pixels) -> list[tuple[int, Pixels]]:
     """Cut the canvas into strips that share the rows of a window; returns each with its first row."""
-    shared = WINDOW - STRIDE
     step = max(GRAIN, STRIP_PIXELS // canvas.shape[1] // GRAIN * GRAIN)
-    return [(start, canvas[start : start + step + shared]) for start in range(0, canvas.shape[0] - shared, step)]
+    return [(start, canvas[start : start + step + SHARED]) for start in range(0, canvas.shape[0] - SHARED, step)]
 
 
 def _refine(networks: Networks, mips: Mips, image: Index, boxes: Float, limit: np.float32) -> tuple[Index, Float]:
@@ -106,7 +140,12 @@ def _finish(networks: Networks, mips: Mips, image: Index, boxes: Float, limit: n
     sure = outputs[:, 14] > limit
     image, logits, boxes, outputs = image[sure], outputs[sure, 14], boxes[sure], outputs[sure]
     points = place_landmarks(boxes, outputs[:, 4:14]) + PIXEL_CENTRE
-    boxes = regress(boxes, outputs[:, :4]) + PIXEL_CENTRE
+    return Found(image, regress(boxes, outputs[:, :4]) + PIXEL_CENTRE, logits, points)
+
+
+def _best(*searches: Found) -> Found:
+    """Return the faces that no surer one overlaps, sorted by picture, the surest first."""
+    image, boxes, logits, points = (np.concatenate(parts) for parts in zip(*searches, strict=True))
     keep = np.flatnonzero(suppress(image, boxes, logits, NMS_FINISHED, over="smaller"))
     keep = keep[np.lexsort((-logits[keep], image[keep]))]
     return Found(image[keep], boxes[keep], logits[keep], points[keep])

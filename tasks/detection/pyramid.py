@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +20,9 @@ from tasks.detection.canvas import Pixels, Spot, pack, pack_tightly, view
 
 WINDOW = 12  # pixels that P-Net sees at once
 STRIDE = 2  # pixels between two of its windows
-# From level to level. The package takes .709; with .65, and P-Net asked for .7, R-Net gets 85 patches instead of 135 of a
-# picture of wider_crowds.tar, and 147 instead of 153 of its 198 faces are found (the package: 145).
+SHARED = WINDOW - STRIDE  # pixels that two neighbouring windows share
+# From level to level. The package takes .709; with .65, and P-Net asked for .7, R-Net gets 85 patches instead of 135
+# of a picture of wider_crowds.tar, and 147 instead of 153 of its 198 faces are found (the package: 145).
 STEP = 0.65
 # The levels' canvas has this many columns, and this many rows of windows, or a multiple: P-Net then meets few shapes,
 # each of which costs OpenVINO some 10 ms at its first sight.
@@ -46,9 +48,17 @@ class Mips:
     first: NDArray[np.int64]
 
 
+class Level(NamedTuple):
+    """A picture at one size, as P-Net shall see it: the mip that it is scaled from, and its size."""
+
+    mip: int
+    width: int
+    height: int
+
+
 @dataclass(frozen=True)
 class Levels:
-    """The scaled pictures of a batch on one canvas.
+    """Scaled pictures of a batch on one canvas.
 
     `owner` (rows, columns): for each window of P-Net the level that it lies in, or -1 where it lies across two;
     `image`: of each level, its picture; `spots`: its place; `scale` (n, 2): pixels of the picture per pixel in x and y.
@@ -106,37 +116,39 @@ def _shrink(picture: Pixels, factor: int, target: Pixels) -> None:
         cv2.resize(source, (width, height), dst=target, interpolation=cv2.INTER_AREA)
 
 
-def build_levels(mips: Mips, smallest: Sequence[float]) -> Levels:
-    """Scale each picture so that its smallest face (in its pixels) has 12 pixels, and on by STEP while 12 remain."""
-    plans = [plan for image, face in enumerate(smallest) for plan in _level_plans(mips, image, face)]
-    places, width, height = pack_tightly([size for _, size in plans], GRAIN)
-    shared = WINDOW - STRIDE
-    rows = shared + max(1, -(-(height - shared) // GRAIN)) * GRAIN
-    canvas = np.zeros((rows, width, 3), np.uint8)
-    owner = np.full((canvas.shape[0] // STRIDE, canvas.shape[1] // STRIDE), -1, np.int32)
-    for index, ((mip, _), spot) in enumerate(zip(plans, places, strict=True)):
-        source = view(mips.canvas, Spot(*mips.spots[mip].tolist()))
-        cv2.resize(source, (spot.width, spot.height), dst=view(canvas, spot), interpolation=cv2.INTER_LINEAR)
-        owner[_windows(spot.y, spot.height), _windows(spot.x, spot.width)] = index
-    chosen = np.array([mip for mip, _ in plans], np.int64)
-    spots = np.array(places, np.int64).reshape(-1, 4)
-    pixels = mips.spots[chosen, 2:] << mips.power[chosen, None]
-    return Levels(canvas, owner, mips.image[chosen], spots, (pixels / spots[:, 2:]).astype(np.float32))
+def plan_levels(mips: Mips, smallest: Sequence[float]) -> list[Level]:
+    """Return each picture's levels: its smallest face (in its pixels) has 12 pixels, and on by STEP while 12 remain."""
+    return [level for image, face in enumerate(smallest) for level in _levels_of(mips, image, face)]
 
 
-def _level_plans(mips: Mips, image: int, smallest: float) -> list[tuple[int, tuple[int, int]]]:
-    """Return (mip to scale from, (width, height)) of a picture's levels; the sizes are even."""
+def _levels_of(mips: Mips, image: int, smallest: float) -> list[Level]:
     start, stop = int(mips.first[image]), int(mips.first[image + 1])
-    plans: list[tuple[int, tuple[int, int]]] = []
+    levels: list[Level] = []
     scale = WINDOW / smallest
     while start < stop:
         width, height = (mips.spots[start, 2:] << mips.power[start]).tolist()
         if min(width, height) * scale < WINDOW:
             break
         finer = [mip for mip in range(start, stop) if 1 / (1 << int(mips.power[mip])) >= scale]
-        plans.append((max([start, *finer]), (_even(width * scale), _even(height * scale))))
+        levels.append(Level(max([start, *finer]), _even(width * scale), _even(height * scale)))
         scale *= STEP
-    return plans
+    return levels
+
+
+def build_levels(mips: Mips, levels: Sequence[Level]) -> Levels:
+    """Scale the pictures to their levels, on one canvas."""
+    places, width, height = pack_tightly([(level.width, level.height) for level in levels], GRAIN)
+    rows = SHARED + max(1, -(-(height - SHARED) // GRAIN)) * GRAIN
+    canvas = np.zeros((rows, width, 3), np.uint8)
+    owner = np.full((canvas.shape[0] // STRIDE, canvas.shape[1] // STRIDE), -1, np.int32)
+    for index, (level, spot) in enumerate(zip(levels, places, strict=True)):
+        source = view(mips.canvas, Spot(*mips.spots[level.mip].tolist()))
+        cv2.resize(source, (spot.width, spot.height), dst=view(canvas, spot), interpolation=cv2.INTER_LINEAR)
+        owner[_windows(spot.y, spot.height), _windows(spot.x, spot.width)] = index
+    chosen = np.array([level.mip for level in levels], np.int64)
+    spots = np.array(places, np.int64).reshape(-1, 4)
+    pixels = mips.spots[chosen, 2:] << mips.power[chosen, None]
+    return Levels(canvas, owner, mips.image[chosen], spots, (pixels / spots[:, 2:]).astype(np.float32))
 
 
 def _even(size: float) -> int:

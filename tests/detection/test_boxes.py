@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tasks.detection import boxes as module
-from tasks.detection.boxes import clip, iou, place_landmarks, regress, suppress, to_square, to_xywh
+from tasks.detection.boxes import clip, inside, iou, place_landmarks, regress, suppress, to_square, to_xywh
 
 Float = NDArray[np.float32]
 # Quarters, so that sums and halves are exact and a threshold is never met by rounding.
@@ -40,6 +40,19 @@ def plain_overlap(a: Float, b: Float, over: str = "union") -> float:
 def test_iou_is_what_a_loop_says(a: Float, b: Float) -> None:
     expected = np.array([[plain_overlap(one, other) for other in b] for one in a]).reshape(len(a), len(b))
     np.testing.assert_allclose(iou(a, b), expected, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=30)
+@given(boxes=some_boxes(), seed=st.integers(0, 1000))
+def test_the_share_inside_another_box_is_what_a_loop_says(boxes: Float, seed: int) -> None:
+    others = boxes[np.random.default_rng(seed).permutation(len(boxes))]
+    area = [(box[2] - box[0]) * (box[3] - box[1]) for box in boxes]
+    shared = [
+        max(min(a[2], b[2]) - max(a[0], b[0]), 0) * max(min(a[3], b[3]) - max(a[1], b[1]), 0)
+        for a, b in zip(boxes, others, strict=True)
+    ]
+    expected = np.array(shared).reshape(-1) / np.array(area).reshape(-1)
+    np.testing.assert_allclose(inside(boxes, others), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("over", ["union", "smaller"])

@@ -14,6 +14,7 @@ from PIL import Image
 from tasks.detection.boxes import iou
 from tasks.detection.detector import Detections, FaceDetector
 from tasks.sources.status import Status
+from tests.detection.conftest import corners
 
 Pixels = NDArray[np.uint8]
 DEFAULT = 0.06  # the smallest face of the project's default settings
@@ -86,6 +87,24 @@ def test_faces_come_the_surest_first_with_landmarks_in_place(groups: Any, detect
         for points in (left_eye, right_eye, nose, left_mouth, right_mouth):
             place = (points - found.boxes[:, :2]) / found.boxes[:, 2:]
             assert ((place > -0.2) & (place < 1.2)).all()
+
+
+def test_a_large_face_hides_no_small_one_beside_it(groups: Any, detector: FaceDetector) -> None:
+    """The large one is found first, and what lies in it is not searched again; what lies beside it is."""
+    picture = groups.pixels("2008_002470.jpg")
+    alone = detector.detect([picture])[0]
+    x, y, width, height = alone.boxes[0].astype(int)
+    portrait = picture[max(y - height // 2, 0) : y + 2 * height, max(x - width // 2, 0) : x + 2 * width]
+    large = cv2.resize(portrait, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    rows = max(large.shape[0], picture.shape[0])
+    both = np.full((rows, large.shape[1] + picture.shape[1], 3), 128, np.uint8)
+    both[: large.shape[0], : large.shape[1]] = large
+    both[: picture.shape[0], large.shape[1] :] = picture
+    found = detector.detect([both])[0].boxes
+    assert found[:, 2].max() > 3 * width
+    small = found[found[:, 0] >= large.shape[1]] - [large.shape[1], 0, 0, 0]
+    assert len(small) == len(alone)
+    assert iou(corners(small), corners(alone.boxes)).max(axis=1).min() > 0.6
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])

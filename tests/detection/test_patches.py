@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.detection.patches import cut
-from tasks.detection.pyramid import build_levels, build_mips
+from tasks.detection.pyramid import build_levels, build_mips, plan_levels
 
 Pixels = NDArray[np.uint8]
 
@@ -67,7 +67,8 @@ def test_large_boxes_are_averaged() -> None:
 
 def test_levels_hold_each_picture_at_falling_sizes_and_windows_know_their_level() -> None:
     pictures = [np.full((100, 150, 3), 50, np.uint8), np.full((90, 60, 3), 200, np.uint8)]
-    levels = build_levels(build_mips(pictures, [20, 30]), [20, 30])
+    mips = build_mips(pictures, [20, 30])
+    levels = build_levels(mips, plan_levels(mips, [20, 30]))
     for value, number, smallest in ((50, 0, 20), (200, 1, 30)):
         own = np.flatnonzero(levels.image == number)
         assert levels.scale[own[0]].mean() > smallest / 12 * 0.95
