@@ -20,6 +20,7 @@ class Side(Shape):
     faces: int
     fake_images: int
     finished: str
+    params: dict[str, str | int]
 
 
 class Flip(Shape):

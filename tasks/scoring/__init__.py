@@ -1,1 +1,1 @@
-"""Scoring: the classifier on OpenVINO, the model's card, and shards of an archive's scores."""
+"""Scoring: the classifier on OpenVINO, shards of scores, their store and ledger, exports and comparisons."""

@@ -56,10 +56,10 @@ def ledger_lines(scorings: Sequence[Scoring]) -> list[str]:
 def _ledger_row(scoring: Scoring) -> list[str]:
     done = "?" if scoring.percent is None else f"{scoring.percent} %"
     figures = (scoring.inputs, scoring.failures, scoring.faces, scoring.fake_images)
-    settings = " ".join(f"{key}={value}" for key, value in scoring.record.params.items()) if scoring.record else "?"
+    shown = settings(scoring.record.params) if scoring.record else "?"
     when = scoring.when[:16].replace("T", " ") or "?"
     counts = [f"{each:,}" for each in figures]
-    return [scoring.folder.archive, scoring.model_id, done, *counts, when, settings]
+    return [scoring.folder.archive, scoring.model_id, done, *counts, when, shown]
 
 
 def face_lines(faces: Sequence[Row]) -> list[str]:
@@ -94,10 +94,17 @@ def comparison_lines(comparison: dict[str, Any]) -> list[str]:
         f"rank correlation {_figure(comparison['spearman'])}",
         f"  without a face: {_percent(no_face['a'])} and {_percent(no_face['b'])}",
     ]
+    if a["params"] != b["params"]:
+        lines.append(f"  settings differ: {settings(a['params'])} and {settings(b['params'])}")
     lines += [f"  {each['inputs']:,} from {each['a']} to {each['b']}" for each in comparison["transitions"]]
     for way, examples in flips["examples"].items():
         lines += [f"  {way.replace('_', ' ')}: {_example(each)}" for each in examples[:3]]
     return lines + [f"  WARNING: {warning}" for warning in comparison["warnings"]]
+
+
+def settings(params: dict[str, Any]) -> str:
+    """Return the settings of a scoring in one line."""
+    return " ".join(f"{key}={value}" for key, value in params.items())
 
 
 def table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 
 from tasks.params import CompareParams, FauxfaceError
 from tasks.scoring.compare import compare, comparison_folder, known_comparison, warnings
-from tasks.scoring.ledger import Scoring
+from tasks.scoring.ledger import Scoring, read_scoring
+from tasks.scoring.record import FINISHED
 from tasks.scoring.store import ScoreStore
 from tasks.scoring.text import comparison_lines
 from tests.scoring.made import empty_row, face_row, make_scoring
@@ -141,6 +142,16 @@ def test_archives_without_a_face_have_figures_that_say_so(store: ScoreStore, tmp
     assert found["shift"]["overall"]["psi"] is None
     assert found["warnings"] == []
     assert "not defined" in "\n".join(comparison_lines(found))
+
+
+def test_other_settings_are_told(store: ScoreStore, before: Scoring, tmp_path: Path) -> None:
+    after = make_scoring(store, "dump", [*rows_of(SCORES), *FAILED], model=OTHER)
+    assert after.record is not None
+    other = after.record.model_copy(update={"params": {**after.record.params, "verdict": "mean"}})
+    after.folder.write_json(FINISHED, other.model_dump(mode="json"))
+    lines = comparison_lines(compare(before, read_scoring(after.folder), LIMITS, tmp_path))
+    assert "  settings differ: keep=all verdict=max shard=3 and keep=all verdict=mean shard=3" in lines
+    assert not any("settings" in line for line in comparison_lines(compare(before, after, LIMITS, tmp_path)))
 
 
 def test_an_unfinished_scoring_is_not_compared(store: ScoreStore, before: Scoring, tmp_path: Path) -> None:
