@@ -39,24 +39,19 @@ def inbox(params_file: Path = PARAMS) -> State[Any]:
 
 
 @dataclass
-class _Watch:
-    """What the looks of this run saw: since when each dump is as it is, and what was left alone why."""
+class Watch:
+    """What the looks of a run saw: since when each dump is as it is, and which are not complete."""
 
     settings: InboxParams
     since: dict[str, tuple[str, float]] = field(default_factory=dict)
     unfinished: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
 
-    def ready(self, attempts: Attempts) -> list[Dump]:
-        """Look, and return the dumps that are due and complete: marked so, or unchanged for `settle` seconds."""
-        dumps, self.strangers = look_task(self.settings.source)
-        attempts.keep_only({dump.url for dump in dumps})
-        now = time.monotonic()
-        due = [dump for dump in dumps if attempts.is_due(dump.url, dump.version)]
+    def complete(self, due: list[Dump], now: float) -> list[Dump]:
+        """Return those of the dumps seen at `now`, in seconds, that are marked or unchanged for `settle` seconds."""
         self.since = {dump.url: self._since(dump, now) for dump in due}
-        ready = [dump for dump in due if dump.marked or self._has_settled(dump, now)]
-        self.unfinished = [dump.name for dump in due if dump not in ready]
-        return ready
+        found = [dump for dump in due if dump.marked or self._has_settled(dump, now)]
+        self.unfinished = [dump.name for dump in due if dump not in found]
+        return found
 
     def may_settle(self) -> bool:
         """Tell whether waiting may help a dump: not one that needs a marker."""
@@ -72,17 +67,22 @@ class _Watch:
 
 
 def _score_arrivals(params_file: Path) -> State[Any]:
-    watch, attempts = _Watch(load_params(params_file).schedule.inbox), Attempts.read(INBOX_STATE)
+    settings = load_params(params_file).schedule.inbox
+    watch, attempts = Watch(settings), Attempts.read(INBOX_STATE)
     scored, failed, waited = list[str](), list[str](), False
     while True:
-        if ready := watch.ready(attempts):
+        dumps, strangers = look_task(settings.source)
+        attempts.keep_only({dump.url for dump in dumps})
+        due = [dump for dump in dumps if attempts.is_due(dump.url, dump.version)]
+        if ready := watch.complete(due, time.monotonic()):
             error = _score_dump(ready[0], attempts, params_file)
             (failed if error else scored).append(f"{ready[0].name}: {error}" if error else ready[0].name)
         elif watch.may_settle() and not waited:
-            time.sleep(watch.settings.settle)
+            time.sleep(settings.settle)
             waited = True  # who still writes then is left to the next run
         else:
-            return _outcome(watch, attempts, scored, failed)
+            facts = {"scored": scored, "not complete yet": watch.unfinished, "no dump by its name": strangers}
+            return _outcome(facts, failed, attempts, settings.source)
 
 
 def _score_dump(dump: Dump, attempts: Attempts, params_file: Path) -> str:
@@ -91,19 +91,14 @@ def _score_dump(dump: Dump, attempts: Attempts, params_file: Path) -> str:
         return score_once(dump.url, dump.url, dump.version, attempts, params_file)
 
 
-def _outcome(watch: _Watch, attempts: Attempts, scored: list[str], failed: list[str]) -> State[Any]:
+def _outcome(facts: dict[str, list[str]], failed: list[str], attempts: Attempts, source: str) -> State[Any]:
     """End the run with a message that leaves nothing in the inbox unsaid."""
-    given_up = [] if failed else [f"{_name(url)} ({last.error})" for url, last in attempts.given_up().items()]
-    facts = {
-        "scored": scored,
-        "not complete yet": watch.unfinished,
-        "no dump by its name": watch.strangers,
-        "failed": failed,
-        "failed earlier, tried again soon": [] if failed else [_name(url) for url in attempts.resting()],
-        "failed, left alone until changed": given_up,
-    }
-    said = "; ".join(f"{what}: {', '.join(names)}" for what, names in facts.items() if names)
-    message = said or f"Nothing new in {watch.settings.source}"
+    earlier = {} if failed else {**attempts.resting(), **attempts.given_up()}
+    soon = [_name(url) for url, last in earlier.items() if last.again is not None]
+    never = [f"{_name(url)} ({last.error})" for url, last in earlier.items() if last.again is None]
+    told = {"failed earlier, tried again soon": soon, "failed, left alone until changed": never}
+    said = [f"{what}: {', '.join(names)}" for what, names in {**facts, "failed": failed, **told}.items() if names]
+    message = "; ".join(said) or f"Nothing new in {source}"
     get_run_logger().info("%s", message)
     return Failed(message=message) if failed else Completed(message=message)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prefect import get_client
@@ -28,6 +28,7 @@ from flows.scheduled import owner_name
 from tasks.params import FauxfaceError
 
 PAGE = 200
+SERVED_WITHIN = timedelta(seconds=60)  # who serves a deployment asks for its runs every few seconds
 _ACTIVE = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
@@ -39,8 +40,8 @@ def belongs_to() -> str:
 def tidy(deployments: Sequence[RunnerDeployment]) -> None:
     """End the runs that died with their process, and drop those that were due while nobody served.
 
-    A dead run would keep its deployment's one place. Raises FauxfaceError when a deployment of that name is another
-    workspace's.
+    A dead run would keep its deployment's one place. Raises FauxfaceError when another workspace serves a deployment
+    of that name.
     """
     with get_client(sync_client=True) as client:
         for deployment in deployments:
@@ -56,12 +57,14 @@ def tidy(deployments: Sequence[RunnerDeployment]) -> None:
 
 
 def _check_owner(known: DeploymentResponse, name: str) -> None:
-    if known.description != belongs_to():
-        raise FauxfaceError(
-            f"The Prefect server has a deployment {name} already ({known.description or 'without a description'}), "
-            f"and this is {belongs_to()}. Rename this folder, or run `prefect deployment delete {name}` if the other "
-            "is no longer served."
-        )
+    """Refuse what another workspace serves; what nobody serves any more is taken over (folders and hosts change)."""
+    polled = known.last_polled
+    if known.description == belongs_to() or polled is None or datetime.now(UTC) - polled > SERVED_WITHIN:
+        return
+    raise FauxfaceError(
+        f"The deployment {name} on this Prefect server is being served for another workspace ({known.description}; "
+        f"this is {belongs_to()}). Rename this folder, or stop the other and wait a minute."
+    )
 
 
 def _end_dead_runs(client: SyncPrefectClient, known: DeploymentResponse) -> None:

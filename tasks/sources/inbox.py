@@ -43,9 +43,11 @@ def look(inbox: str) -> tuple[list[Dump], list[str]]:
 
     A folder that holds something is a dump, and a file that is named like one (.zip, .tar, ...). Hidden names (`.x`,
     `_x`) and markers are passed over; a marker that is older than its dump counts as none. Raises SourceError when the
-    inbox is missing or cannot be listed.
+    inbox is missing (on an object store: its bucket) or cannot be listed.
     """
     place = locate(inbox)
+    if _is_empty_prefix(place):
+        return [], []
     if not place.is_folder:
         raise SourceError(f"{inbox}: is a file; the inbox is the folder that dumps are dropped into")
     items = {item.name: item for item in (_local_items(place) if place.local else _remote_items(place))}
@@ -53,6 +55,14 @@ def look(inbox: str) -> tuple[list[Dump], list[str]]:
     dumps = [name for name in names if items[name].is_folder or kind_by_name(name)]
     found = [_dump(inbox, items[name], items.get(name + MARKER)) for name in dumps]
     return found, [name for name in names if name not in set(dumps)]
+
+
+def _is_empty_prefix(place: Place) -> bool:
+    """An object store has no empty folders: there, the inbox is missing until its first dump comes."""
+    bucket, _, prefix = place.path.partition("/")
+    if place.local or not prefix or "://" in place.path:
+        return False
+    return bool(not place.fs.exists(place.path) and place.fs.exists(bucket))
 
 
 def _dump(inbox: str, item: _Item, mark: _Item | None) -> Dump:

@@ -138,10 +138,18 @@ def test_a_dump_that_fails_is_noted_and_holds_up_nobody(served: Served, dumps: D
     assert served.run("inbox")["message"] == "scored: a.zip"
 
 
-def test_a_second_server_of_the_schedules_is_refused(served: Served) -> None:
+def test_a_second_server_of_the_schedules_is_refused(served: Served, tmp_path: Path) -> None:
     second = served.workspace.run("fauxface", "schedule", check=False)
     assert second.returncode == 1
     assert f"is served already by `fauxface schedule` by {getpass.getuser()} on " in second.stderr
+
+    namesake = Workspace(tmp_path / served.name, served.workspace.environment)
+    namesake.folder.mkdir()
+    namesake.write_params(PARAMS)
+    refused = namesake.run("fauxface", "schedule", check=False)
+    assert refused.returncode == 1
+    assert f"inbox/{served.name} on this Prefect server is being served for another workspace" in refused.stderr
+    assert served.run("inbox")["message"] == "Nothing new in inbox", "and the first goes on"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import psutil
 import pytest
 import yaml
 
+from tests.flows.clusters import object_store
 from tests.flows.conftest import Workspace, wait_for_files
 from tests.flows.dumps import Dumps
 from tests.flows.prefect_api import PrefectApi
@@ -141,3 +142,22 @@ def test_a_retraining_ends_with_the_schedules(new_workspace: NewWorkspace, serve
     stage_process.wait(timeout=30)
     assert served.api.wait(run)["type"] == "CRASHED"
     assert workspace.run("fauxface", "score", "some.zip", check=False).stderr.count("holds no model") == 1, "free again"
+
+
+def test_an_inbox_and_scores_in_an_object_store(
+    new_workspace: NewWorkspace, server: str, dumps: Dumps, tmp_path: Path
+) -> None:
+    by_hand = {"cron": None}
+    inbox = {**by_hand, "source": "s3://bucket/inbox", "settle": 1}
+    schedule = {"out": "s3://bucket/scores", "inbox": inbox, "rescore": by_hand, "retrain": by_hand}
+    workspace = new_workspace({"datasets": {"none": {"source": "x"}}, "schedule": schedule})
+    write_stand_in(workspace / "data/model")
+    with object_store("bucket", tmp_path / "store.log") as store:
+        served = Served(Workspace(workspace.folder, {**workspace.environment, **store.environment}), server)
+        assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
+        store.files.put(str(dumps.omi(12)), "bucket/inbox/omi.tar")
+        assert served.run("inbox")["message"] == "scored: omi.tar"
+        assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
+        assert "has scored all archives" in served.run("rescore")["message"]
+        assert list(store.written().values()) == [1]
+        served.stop()

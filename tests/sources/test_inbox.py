@@ -11,6 +11,7 @@ import pytest
 
 from tasks.sources import SourceError
 from tasks.sources.inbox import Dump, look
+from tests.flows.clusters import object_store
 
 
 def dump(inbox: Path | str, name: str) -> Dump:
@@ -97,6 +98,17 @@ def test_an_inbox_at_a_url(box: str) -> None:
     assert dump(box, "b.tar") == first
     fs.pipe("/box/b.tar", b"y")
     assert dump(box, "b.tar").version != first.version
+
+
+def test_a_store_without_empty_folders_has_an_empty_inbox(tmp_path: Path) -> None:
+    with object_store("bucket", tmp_path / "store.log") as store, pytest.MonkeyPatch.context() as patch:
+        for name, value in store.environment.items():
+            patch.setenv(name, value)
+        assert look("s3://bucket/deep/inbox") == ([], [])
+        store.files.pipe("bucket/deep/inbox/a.zip", b"x")
+        assert dump("s3://bucket/deep/inbox", "a.zip").url == "s3://bucket/deep/inbox/a.zip"
+        with pytest.raises(SourceError, match="no such file or folder"):
+            look("s3://elsewhere/inbox")
 
 
 @pytest.mark.parametrize(("path", "words"), [("missing", "no such file or folder"), ("a.zip", "is a file")])
