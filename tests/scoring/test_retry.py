@@ -14,6 +14,7 @@ import pytest
 from tasks.detection import onepass
 from tasks.scoring.shard import ScoreJob, finished_shard, finished_shards, score_shard
 from tasks.sources import Member, Source, Status, folder, open_source
+from tasks.sources.place import Place
 
 FAULTY = ("1.jpg", "6.jpg")
 
@@ -36,15 +37,15 @@ def photos(tmp_path: Path, real_data: Path) -> Path:
 @pytest.fixture
 def hiccup(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """A disk that cannot read some files until `undo`."""
-    read = folder.FolderSource._read_file
+    read = folder._read_file
 
-    def failing(self: folder.FolderSource, path: str) -> bytes | None:
+    def failing(place: Place, path: str) -> bytes | None:
         if path in FAULTY:
             raise OSError(5, "Input/output error")
-        return read(self, path)
+        return read(place, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(folder.FolderSource, "_read_file", failing)
+        patch.setattr(folder, "_read_file", failing)
         yield patch
 
 
