@@ -3,15 +3,17 @@
     python -m benchmarks.scale ORIGINALS [--model data/model] [--small 1000] [--large 100000]
 
 Writes two plain tars of small images, made from ORIGINALS by crop and re-encode, and runs `fauxface score` on both:
-the small one three times, before and after the large one. Cost is that of the scoring alone, without the start of the
-command; its CPU time is told too, that of the whole command, which other work on the machine disturbs less. Shards are
-small enough for two to be in flight even in the small archive, as they are in the large one.
+the small one three times, before and after the large one. Cost is that of the scoring, without the start of the
+command, which is measured by having a complete scoring recognised. CPU time is told too, since other work on the
+machine disturbs it less. Shards are small enough for two to be in flight even in the small archive, as they are in the
+large one.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,13 +53,22 @@ def main() -> None:
         for number in {arguments.small, arguments.large}:
             write_tar(folder / f"{number}.tar", arguments.originals, number)
         model = arguments.model.absolute()
-        before = [_score(folder, model, arguments.small, run) for run in (1, 2)]
-        large = _score(folder, model, arguments.large, 3)
-        _print(arguments, [*before, _score(folder, model, arguments.small, 4)], large)
+        before = [_cost(folder, model, arguments.small, run) for run in (1, 2)]
+        large = _cost(folder, model, arguments.large, 3)
+        _print(arguments, [*before, _cost(folder, model, arguments.small, 4)], large)
 
 
-def _score(folder: Path, model: Path, number: int, run: int) -> Cost:
-    """Score one of the archives in a process of its own, into a new folder."""
+def _cost(folder: Path, model: Path, number: int, run: int) -> Cost:
+    """Score one of the archives into a new folder, and have that recognised as complete."""
+    scored, start = _score(folder, model, number, run), _score(folder, model, number, run)
+    [scoring] = ScoreStore(str(folder / f"scores-{run}")).scorings()
+    seconds = float((scoring.read_json("_scoring.json") or {})["seconds"])
+    cpu = scored.ru_utime + scored.ru_stime - start.ru_utime - start.ru_stime
+    return Cost(1000 * seconds / number, 1000 * cpu / number, scored.ru_maxrss / 1024)
+
+
+def _score(folder: Path, model: Path, number: int, run: int) -> resource.struct_rusage:
+    """Score one of the archives in a process of its own; returns what that used."""
     out = folder / f"scores-{run}"
     words = ["score", str(folder / f"{number}.tar"), "--model", str(model), "--out", str(out)]
     code = "from flows.cli import main; main()"
@@ -66,9 +77,7 @@ def _score(folder: Path, model: Path, number: int, run: int) -> Cost:
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         sys.exit(f"the scoring of {number} images failed")
-    [scoring] = ScoreStore(str(out)).scorings()
-    seconds = float((scoring.read_json("_scoring.json") or {})["seconds"])
-    return Cost(1000 * seconds / number, 1000 * (usage.ru_utime + usage.ru_stime) / number, usage.ru_maxrss / 1024)
+    return usage
 
 
 def _print(arguments: argparse.Namespace, small: Sequence[Cost], large: Cost) -> None:
