@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import lzma
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 
 from tasks.sources.member import (
     MAX_MEMBER_BYTES,
@@ -22,10 +24,11 @@ from tasks.sources.member import (
 )
 from tasks.sources.place import Place
 from tasks.sources.salvage import WithTail, scan_local_headers
-from tasks.sources.source import IndexedSource, Source
+from tasks.sources.source import IndexedSource, Part, RowReader, Source
 from tasks.sources.status import Status
 
-# An archive without members: behind a damaged file it lets zipfile read the members that the scan has found.
+# An archive without members: behind a file it lets zipfile read members that are known already, by a scan of a damaged
+# archive or from the directory that another process has read.
 EMPTY_DIRECTORY = b"PK\x05\x06" + bytes(18)
 _ENCRYPTED = 0x1
 # Everything that zipfile and its decompressors raise on damaged content (SourceError means the file itself).
@@ -54,9 +57,13 @@ class ZipSource(IndexedSource):
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the members in these rows."""
-        yield from map(self._member, self._infos[start:stop])
-        if self._damage and start <= len(self._infos) < stop:
-            yield archive_damaged(self.name, self._damage)
+        return _members(self._zip, self._entries(start, stop))
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return these rows as they travel: nobody reads the whole directory again."""
+        if self.place.downloaded:
+            return self
+        return Part(start, self._entries(start, stop), functools.partial(_read_entries, self.place))
 
     def find(self, path: str) -> int | None:
         """Return the row of the first member with this path."""
@@ -76,24 +83,36 @@ class ZipSource(IndexedSource):
             archive = zipfile.ZipFile(WithTail(self._handle, EMPTY_DIRECTORY))
         return archive
 
-    def _member(self, info: zipfile.ZipInfo) -> Member:
-        path = clean_path(info.filename)
-        fault = _fault(info, path)
-        if fault:
-            return failed(path, *fault)
-        if info.file_size > MAX_MEMBER_BYTES:
-            return too_large(path, info.file_size)
-        try:
-            data = self._inflate(info)
-        except NotImplementedError as error:
-            return failed(path, Status.UNREADABLE, f"{error}; pack it again with deflate")
-        except _DAMAGE as error:
-            return failed(path, Status.ARCHIVE_DAMAGED, f"{type(error).__name__}: {error}")
-        return too_large(path, info.file_size) if data is None else Member(printable(path), data)
+    def _entries(self, start: int, stop: int) -> list[zipfile.ZipInfo | Member]:
+        rest = self._damage and start <= len(self._infos) < stop
+        return [*self._infos[start:stop], *([archive_damaged(self.name, self._damage)] if rest else [])]
 
-    def _inflate(self, info: zipfile.ZipInfo) -> bytes | None:
-        with self._zip.open(info) as stream:
-            return read_bounded(stream, MAX_MEMBER_BYTES)
+
+def _read_entries(place: Place, entries: Sequence[zipfile.ZipInfo | Member]) -> Iterator[Member]:
+    """Read entries of the zip at `place` without its directory, through a handle of their own."""
+    with closing(place.open()) as handle:
+        yield from _members(zipfile.ZipFile(WithTail(handle, EMPTY_DIRECTORY)), entries)
+
+
+def _members(archive: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo | Member]) -> Iterator[Member]:
+    return (entry if isinstance(entry, Member) else _member(archive, entry) for entry in entries)
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    path = clean_path(info.filename)
+    fault = _fault(info, path)
+    if fault:
+        return failed(path, *fault)
+    if info.file_size > MAX_MEMBER_BYTES:
+        return too_large(path, info.file_size)
+    try:
+        with archive.open(info) as stream:
+            data = read_bounded(stream, MAX_MEMBER_BYTES)
+    except NotImplementedError as error:
+        return failed(path, Status.UNREADABLE, f"{error}; pack it again with deflate")
+    except _DAMAGE as error:
+        return failed(path, Status.ARCHIVE_DAMAGED, f"{type(error).__name__}: {error}")
+    return too_large(path, info.file_size) if data is None else Member(printable(path), data)
 
 
 def _fault(info: zipfile.ZipInfo, path: str) -> tuple[Status, str] | None:
