@@ -9,6 +9,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def schedule(params_file: Path = PARAMS) -> None:
     settings = load_params(params_file).schedule
     _check_server()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    with only_one(SCHEDULE_LOCK, "fauxface schedule"):
+    with only_one(SCHEDULE_LOCK, "fauxface schedule"), suppress(KeyboardInterrupt):
         _make_inbox(settings)
         while not _served(settings, params_file):
             _wait_for_server()
@@ -120,31 +121,42 @@ def _health() -> Exception | None:
 def _make_inbox(settings: ScheduleParams) -> None:
     source = settings.inbox.source
     if is_local(source):
-        Path(source).expanduser().mkdir(parents=True, exist_ok=True)
+        try:
+            Path(source).expanduser().mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FauxfaceError(f"{source}: cannot be made ({error.strerror}); change schedule.inbox.source.") from None
         source = str(Path(source).expanduser().absolute())
     _say(f"Inbox {source}")
 
 
 def _served(settings: ScheduleParams, params_file: Path) -> bool:
     """Serve until told to stop, and return True; or until the server is lost, and return False."""
-    from prefect.runner import Runner
-
     from flows.leftovers import tidy
 
     made = deployments(settings, params_file)
-    tidy(made)
+    try:
+        tidy(made)
+        asyncio.run(_until_lost(_runner(made)))
+    except KeyboardInterrupt:
+        _say("Stopped; the schedules are paused until `fauxface schedule` runs again.")
+        if _health() is None:
+            tidy(made)  # what was running has been ended without a word to the server
+        return True
+    except Exception:  # Prefect has no one error for it
+        if _health() is None:
+            raise
+    return False
+
+
+def _runner(made: list[RunnerDeployment]) -> Runner:
+    from prefect.runner import Runner
+
     runner = Runner()
     runner.handle_sigterm = _as_ctrl_c  # type: ignore[method-assign]
     for deployment in made:
         runner.add_deployment(deployment)
         _say(f"Serving {deployment.full_name}")
-    try:
-        asyncio.run(_until_lost(runner))
-    except KeyboardInterrupt:
-        tidy(made)  # what was running has been ended without a word to the server
-        _say("Stopped; the schedules are paused until `fauxface schedule` runs again.")
-        return True
-    return False
+    return runner
 
 
 async def _until_lost(runner: Runner) -> None:
@@ -155,7 +167,9 @@ async def _until_lost(runner: Runner) -> None:
         while missed < 2 and not serving.done():
             await asyncio.wait([serving], timeout=AWAY)
             missed = missed + 1 if await asyncio.to_thread(_health) else 0
-        runner.pause_on_shutdown = missed == 0  # there is nobody to tell
+        runner.pause_on_shutdown = missed == 0  # else there is nobody to tell
+        if serving.done() and not missed:
+            serving.result()  # raises what ended it
     finally:
         serving.cancel()
         await asyncio.wait([serving])

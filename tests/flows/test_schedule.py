@@ -79,10 +79,12 @@ def test_overlapping_runs_and_manual_ones_are_refused(served: Served, dumps: Dum
     manual = served.workspace.run("fauxface", "score", str(dumps.faulty()), check=False)
     assert manual.returncode == 1
     assert f"is being written by `fauxface schedule (inbox)` by {getpass.getuser()} on " in manual.stderr
-    assert served.api.wait(overlapping)["type"] == "CANCELLED"
+    left = served.api.wait(overlapping)
+    assert (left["type"], left["message"]) == ("CANCELLED", "Deployment concurrency limit reached.")
     assert served.api.wait(first)["message"] == "scored: ffhq-100.zip"
     assert not note.exists()
-    assert (served.scores().groupby("archive", observed=True)["member"].nunique() == [200, 40]).all()
+    scores = served.scores()
+    assert scores[scores["archive"].str.startswith("ffhq-100-")]["member"].nunique() == 200
 
 
 def test_a_scheduled_run_leaves_a_manual_one_alone(served: Served, dumps: Dumps) -> None:
@@ -149,7 +151,6 @@ def test_a_second_server_of_the_schedules_is_refused(served: Served, tmp_path: P
     refused = namesake.run("fauxface", "schedule", check=False)
     assert refused.returncode == 1
     assert f"inbox/{served.name} on this Prefect server is being served for another workspace" in refused.stderr
-    assert served.run("inbox")["message"] == "Nothing new in inbox", "and the first goes on"
 
 
 @pytest.mark.parametrize(
