@@ -47,7 +47,7 @@ class PrefectApi:
         run = self.call("POST", f"/deployments/{deployment['id']}/create_flow_run", {})
         return str(run["id"])
 
-    def wait(self, run: str, seconds: float = 120) -> dict[str, Any]:
+    def wait(self, run: str, seconds: float = 300) -> dict[str, Any]:
         """Wait for a run's end; returns its state: type, name, message."""
         deadline = time.monotonic() + seconds
         while True:

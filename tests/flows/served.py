@@ -8,7 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import pandas as pd
 
@@ -17,16 +18,22 @@ from tests.flows.prefect_api import PrefectApi
 
 
 class Served:
-    """A workspace whose schedules are served."""
+    """A workspace whose schedules are served, until the block is left."""
 
     def __init__(self, workspace: Workspace, server: str) -> None:
         self.workspace, self.api = workspace, PrefectApi(server)
         self.workspace.environment = {**workspace.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
         self.process = self._start()
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
     def _start(self) -> subprocess.Popen[bytes]:
         process = self.workspace.start("fauxface", "schedule")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while "Serving retrain/" not in (said := (self.workspace / "start.log").read_text()):
             assert process.poll() is None, said
             assert time.monotonic() < deadline, said
@@ -56,7 +63,7 @@ class Served:
         found = (self.workspace / "data/scores").rglob("part-*.parquet")
         return {path: path.stat().st_mtime_ns for path in found}
 
-    def wait_for(self, happened: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, happened: Callable[[], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not happened():
             assert time.monotonic() < deadline
@@ -65,7 +72,7 @@ class Served:
     def stop(self) -> None:
         """End the serving as `kill` does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
 
     def restart(self) -> None:
         self.stop()

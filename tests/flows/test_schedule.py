@@ -29,9 +29,8 @@ PARAMS: dict[str, Any] = {
 def served(new_workspace: Callable[[dict[str, Any]], Workspace], server: str) -> Iterator[Served]:
     workspace = new_workspace(PARAMS)
     write_stand_in(workspace / "data/model")
-    made = Served(workspace, server)
-    yield made
-    made.stop()
+    with Served(workspace, server) as made:
+        yield made
 
 
 def write_slowly(source: Path, target: Path, pieces: int, finish: threading.Event) -> None:
@@ -71,7 +70,7 @@ def test_a_dump_is_scored_when_it_is_complete_and_once(served: Served, dumps: Du
 
 
 def test_overlapping_runs_and_manual_ones_are_refused(served: Served, dumps: Dumps) -> None:
-    served.drop(dumps.ffhq(100))
+    served.drop(dumps.ffhq(300))
     first = served.trigger("inbox")
     note = served.workspace / "data/.state/workspace.json"
     served.wait_for(note.exists)
@@ -81,10 +80,10 @@ def test_overlapping_runs_and_manual_ones_are_refused(served: Served, dumps: Dum
     assert f"is being written by `fauxface schedule (inbox)` by {getpass.getuser()} on " in manual.stderr
     left = served.api.wait(overlapping)
     assert (left["type"], left["message"]) == ("CANCELLED", "Deployment concurrency limit reached.")
-    assert served.api.wait(first)["message"] == "scored: ffhq-100.zip"
+    assert served.api.wait(first)["message"] == "scored: ffhq-300.zip"
     assert not note.exists()
     scores = served.scores()
-    assert scores[scores["archive"].str.startswith("ffhq-100-")]["member"].nunique() == 200
+    assert scores[scores["archive"].str.startswith("ffhq-300-")]["member"].nunique() == 600
 
 
 def test_a_scheduled_run_leaves_a_manual_one_alone(served: Served, dumps: Dumps) -> None:
@@ -112,12 +111,14 @@ def test_a_restart_serves_the_same_deployments_and_scores_only_what_waits(served
 
 
 @pytest.mark.slow
-def test_a_new_model_scores_the_archives_again(served: Served) -> None:
+def test_a_new_model_scores_the_archives_again(served: Served, dumps: Dumps) -> None:
+    served.drop(dumps.omi(8))
+    assert "omi_stylegan2-8.tar" in served.run("inbox")["message"]
     assert "has scored all archives" in served.run("rescore")["message"]
     shutil.rmtree(served.workspace / "data/model")
     card = write_stand_in(served.workspace / "data/model", middle=120.0)
     said = served.run("rescore")["message"]
-    assert said.startswith(f"Scored by model {card.model_id}: ffhq")
+    assert said.startswith(f"Scored by model {card.model_id}: ")
     counts = served.scores().groupby("model_id")["member"].nunique()
     assert len(counts) == 2
     assert counts.nunique() == 1

@@ -38,14 +38,13 @@ class Server:
             self.port = probe.getsockname()[1]
         self.environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
         self.url = f"http://127.0.0.1:{self.port}/api"
-        self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = subprocess.Popen(
             command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 240
         while not self._answers():
             assert self.process.poll() is None
             assert time.monotonic() < deadline
@@ -65,8 +64,11 @@ class Server:
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
     made = Server(tmp_path / "prefect")
-    yield made
-    made.kill()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.kill()
 
 
 def served_at(workspace: Workspace, server: str) -> Served:
@@ -78,21 +80,21 @@ def test_cron_goes_on_after_kills_of_both_sides(new_workspace: NewWorkspace, own
     schedule = {"inbox": every_minute, "rescore": by_hand, "retrain": by_hand}
     workspace = new_workspace({"datasets": {"none": {"source": "x"}}, "score": {"shard": 5}, "schedule": schedule})
     write_stand_in(workspace / "data/model")
-    served = served_at(workspace, own_server.url)
-    served.drop(dumps.omi(60))
-    wait_for_files(workspace / "data", "part-*", 2, served.process)
-    os.killpg(served.process.pid, signal.SIGKILL)  # the run in its process, too
-    served.process.wait()
+    with served_at(workspace, own_server.url) as served:
+        served.drop(dumps.omi(60))
+        wait_for_files(workspace / "data", "part-*", 2, served.process)
+        os.killpg(served.process.pid, signal.SIGKILL)  # the run in its process, too
+        served.process.wait()
     own_server.kill()
     kept = served.parts()
     own_server.start()
-    served = served_at(workspace, own_server.url)
-    served.wait_for(lambda: len(served.parts()) == 12 and not (workspace / "data/.state/workspace.json").exists(), 240)
-    assert kept.items() <= served.parts().items(), "a part was scored twice"
-    assert len(served.scores()["member"].unique()) == 60
-    served.drop(dumps.ffhq(5))
-    served.wait_for(lambda: len(served.parts()) == 14, 240)
-    served.stop()
+    note = workspace / "data/.state/workspace.json"
+    with served_at(workspace, own_server.url) as served:
+        served.wait_for(lambda: len(served.parts()) == 12 and not note.exists())
+        assert kept.items() <= served.parts().items(), "a part was scored twice"
+        assert len(served.scores()["member"].unique()) == 60
+        served.drop(dumps.ffhq(5))
+        served.wait_for(lambda: len(served.parts()) == 14)
     states = served.api.call("POST", "/flow_runs/filter", {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}})
     assert states == [], "a dead run keeps its deployment's place"
 
@@ -110,21 +112,20 @@ def test_a_retraining_runs_dvc_under_its_lock_and_pushes(
     stages = yaml.safe_load((workspace / "dvc.yaml").read_text())["stages"]
     kept = {name: stages[name] for name in ("archive", "score")}
     (workspace / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}))
-    served = Served(workspace, server)
-    state = served.run("retrain")
-    assert (state["type"], state["message"]) == ("COMPLETED", f"Model {card.model_id}; no DVC remote to push to")
-    assert len(served.scores()["member"].unique()) == 12
+    with Served(workspace, server) as served:
+        state = served.run("retrain")
+        assert (state["type"], state["message"]) == ("COMPLETED", f"Model {card.model_id}; no DVC remote to push to")
+        assert len(served.scores()["member"].unique()) == 12
 
-    workspace.run("dvc", "remote", "add", "-d", "here", str(tmp_path / "remote"))
-    assert served.run("retrain")["message"] == f"Model {card.model_id}; pushed"
-    assert any(path.is_file() for path in (tmp_path / "remote").rglob("*"))
+        workspace.run("dvc", "remote", "add", "-d", "here", str(tmp_path / "remote"))
+        assert served.run("retrain")["message"] == f"Model {card.model_id}; pushed"
+        assert any(path.is_file() for path in (tmp_path / "remote").rglob("*"))
 
-    shutil.rmtree(workspace / "data/model")
-    (workspace / "dvc.lock").unlink()
-    failed = served.run("retrain")
-    assert failed["type"] == "FAILED"
-    assert "`dvc repro` ended with status" in failed["message"]
-    served.stop()
+        shutil.rmtree(workspace / "data/model")
+        (workspace / "dvc.lock").unlink()
+        failed = served.run("retrain")
+        assert failed["type"] == "FAILED"
+        assert "`dvc repro` ended with status" in failed["message"]
 
 
 def test_a_retraining_ends_with_the_schedules(new_workspace: NewWorkspace, server: str) -> None:
@@ -133,12 +134,11 @@ def test_a_retraining_ends_with_the_schedules(new_workspace: NewWorkspace, serve
     workspace = new_workspace({"datasets": {"none": {"source": "x"}}, "schedule": schedule})
     stage = {"cmd": "echo $$ > stage.pid && exec sleep 300", "outs": ["data/slow"]}
     (workspace / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"slow": stage}}))
-    served = Served(workspace, server)
-    run = served.trigger("retrain")
-    served.wait_for((workspace / "stage.pid").exists)
-    time.sleep(0.5)
-    stage_process = psutil.Process(int((workspace / "stage.pid").read_text()))
-    served.stop()
+    with Served(workspace, server) as served:
+        run = served.trigger("retrain")
+        served.wait_for((workspace / "stage.pid").exists)
+        time.sleep(0.5)
+        stage_process = psutil.Process(int((workspace / "stage.pid").read_text()))
     stage_process.wait(timeout=30)
     assert served.api.wait(run)["type"] == "CRASHED"
     assert workspace.run("fauxface", "score", "some.zip", check=False).stderr.count("holds no model") == 1, "free again"
@@ -153,11 +153,11 @@ def test_an_inbox_and_scores_in_an_object_store(
     workspace = new_workspace({"datasets": {"none": {"source": "x"}}, "schedule": schedule})
     write_stand_in(workspace / "data/model")
     with object_store("bucket", tmp_path / "store.log") as store:
-        served = Served(Workspace(workspace.folder, {**workspace.environment, **store.environment}), server)
-        assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
-        store.files.put(str(dumps.omi(12)), "bucket/inbox/omi.tar")
-        assert served.run("inbox")["message"] == "scored: omi.tar"
-        assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
-        assert "has scored all archives" in served.run("rescore")["message"]
-        assert list(store.written().values()) == [1]
-        served.stop()
+        environment = {**workspace.environment, **store.environment}
+        with Served(Workspace(workspace.folder, environment), server) as served:
+            assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
+            store.files.put(str(dumps.omi(12)), "bucket/inbox/omi.tar")
+            assert served.run("inbox")["message"] == "scored: omi.tar"
+            assert served.run("inbox")["message"] == "Nothing new in s3://bucket/inbox"
+            assert "has scored all archives" in served.run("rescore")["message"]
+            assert list(store.written().values()) == [1]
