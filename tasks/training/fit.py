@@ -22,6 +22,8 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "rmsprop": keras.optimizers.RMSprop,
 }
 
+WARM_UP_FROM = 0.05  # of the rate that is reached after the first epoch
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -48,7 +50,7 @@ def fit(
     training. Raises FauxfaceError when the loss is no number any more.
     """
     trained = logit_model(model)
-    compile_for(trained, recipe)
+    compile_for(trained, recipe, len(train))
     progress = state.restore(trained)
     resumed_after = progress.epochs
     deciding = _deciding(recipe)
@@ -72,14 +74,25 @@ def fit(
     return Fitted(progress, resumed_after)
 
 
-def compile_for(model: keras.Model, recipe: Recipe) -> None:
-    """Give a logit model its loss, optimizer and metrics."""
-    optimizer = OPTIMIZERS[recipe.optimizer](recipe.learning_rate, **recipe.optimizer_arguments)
+def compile_for(model: keras.Model, recipe: Recipe, batches: int) -> None:
+    """Give a logit model its loss, optimizer and metrics; `batches` are those of an epoch."""
+    optimizer = OPTIMIZERS[recipe.optimizer](_rate(recipe, batches), **recipe.optimizer_arguments)
     metrics = [
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
         keras.metrics.AUC(name="auc", from_logits=True),
     ]
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+
+
+def _rate(recipe: Recipe, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if recipe.schedule == "plateau":
+        return recipe.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate * WARM_UP_FROM,
+        decay_steps=max(recipe.epochs - 1, 1) * batches,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=batches,
+    )
 
 
 def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:
@@ -90,12 +103,13 @@ def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:
 
 def _deciding(recipe: Recipe) -> list[keras.callbacks.Callback]:
     """Return the callbacks that slow the training down and that stop it."""
-    return [
-        keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=recipe.stop_patience),
-        keras.callbacks.ReduceLROnPlateau(
-            monitor="val_loss", mode="min", factor=recipe.plateau_factor, patience=recipe.plateau_patience
-        ),
-    ]
+    stop = keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=recipe.stop_patience)
+    if recipe.schedule == "cosine":
+        return [stop]
+    slow_down = keras.callbacks.ReduceLROnPlateau(
+        monitor="val_loss", mode="min", factor=recipe.plateau_factor, patience=recipe.plateau_patience
+    )
+    return [stop, slow_down]
 
 
 def _stopped(progress: Progress) -> bool:

@@ -37,9 +37,12 @@ class Recipe(Frozen):
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     optimizer_arguments: dict[str, float | bool] = Field(default_factory=dict)
     class_weights: bool = True
-    # Epochs without a better validation loss until the rate is multiplied by plateau_factor, and until the end.
+    # `cosine`: the rate rises through the first epoch and falls to nothing at the last (Loshchilov and Hutter, 2017);
+    # `plateau`: it is multiplied by plateau_factor after plateau_patience epochs without a better validation loss.
+    schedule: Literal["plateau", "cosine"] = "plateau"
     plateau_patience: int = Field(3, ge=1)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
+    # Epochs without a better validation loss until the end.
     stop_patience: int = Field(8, ge=1)
     # Applied in this order, to the training split only.
     augmentation: tuple[TransformSpec, ...] = ()

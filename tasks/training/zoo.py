@@ -42,17 +42,19 @@ def cnn3(
 ) -> keras.Model:
     """Return the network of the article "Fake Face Image Classification": 3 convolutions, 3 max-pools, one sigmoid.
 
-    The article does not print widths; these are usual ones. He initialisation (He et al. 2015), made for ReLU, learns
-    faster than Keras' default.
+    The article prints neither widths nor more; these are usual ones. Batch normalisation (Ioffe and Szegedy, 2015) lets
+    it learn at three times the rate, which counts where there are ten epochs for a thousand faces. It stands behind the
+    pool, where it costs a quarter.
     """
     pixels = keras.Input((input_size, input_size, 3), name="image")
     values = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
     for number, (width, pool) in enumerate(zip(widths, pools, strict=True), start=1):
         convolution = layers.Conv2D(
-            width, kernel, padding="same", activation="relu", kernel_initializer="he_normal", name=f"conv_{number}"
+            width, kernel, padding="same", use_bias=False, kernel_initializer="he_normal", name=f"conv_{number}"
         )
-        values = convolution(values)
-        values = layers.MaxPooling2D(pool, name=f"pool_{number}")(values)
+        values = layers.MaxPooling2D(pool, name=f"pool_{number}")(convolution(values))
+        values = layers.BatchNormalization(momentum=0.9, name=f"norm_{number}")(values)
+        values = layers.ReLU(name=f"relu_{number}")(values)
     values = layers.Flatten(name="flatten")(values)
     values = layers.Dropout(dropout, name="dropout")(values)
     return with_verdict(pixels, values, "cnn3")

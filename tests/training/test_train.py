@@ -27,9 +27,9 @@ from tasks.training.state import Progress, TrainingState
 from tasks.training.train import _build, _fit, read_split
 
 
-def fit_only(toy: Any, out: Path, seed: int, epochs: int) -> Fitted:
+def fit_only(toy: Any, out: Path, seed: int, epochs: int, **changes: Any) -> Fitted:
     """A training without the artefact, which takes longest."""
-    recipe = load_recipe(str(toy.recipe)).model_copy(update={"epochs": epochs})
+    recipe = load_recipe(str(toy.recipe)).model_copy(update={"epochs": epochs, **changes})
     splits = {name: read_split(toy.manifests / f"{name}.parquet") for name in ("train", "valid")}
     network, batches = _build(recipe, splits, toy.faces, seed, 2)
     return _fit(network, recipe, batches, splits["train"].labels, out / "state", "mine", out / "history.csv", False)
@@ -176,3 +176,38 @@ def test_a_training_killed_before_its_model_was_saved_writes_its_history_again(t
     (tmp_path / "history.csv").unlink()
     assert fit_only(toy, tmp_path, 3, 1).resumed_after == 1
     assert (tmp_path / "history.csv").read_bytes() == before
+
+
+def test_a_cosine_rises_for_an_epoch_and_falls_to_nothing() -> None:
+    recipe = load_recipe("cnn3").model_copy(update={"epochs": 5, "learning_rate": 0.01})
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    fit.compile_for(model, recipe, batches=10)
+    rates = []
+    for step in range(51):
+        model.optimizer.iterations.assign(step)
+        rates.append(float(model.optimizer.learning_rate))
+    assert np.argmax(rates) == 10
+    assert max(rates) == pytest.approx(0.01)
+    assert (np.diff(rates[:11]) > 0).all()
+    assert (np.diff(rates[11:]) < 0).all()
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_cosine_goes_on_where_it_was_interrupted(toy: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unbroken = fit_only(toy, tmp_path / "unbroken", 5, 4, schedule="cosine")
+
+    class Interrupt(callbacks.TellEpoch):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            super().on_epoch_begin(epoch, logs)
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit, "TellEpoch", Interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit_only(toy, tmp_path / "broken", 5, 4, schedule="cosine")
+    monkeypatch.undo()
+    resumed = fit_only(toy, tmp_path / "broken", 5, 4, schedule="cosine")
+    assert resumed.resumed_after == 2
+    assert resumed.progress.history == unbroken.progress.history
+    for one, other in zip(resumed.progress.best, unbroken.progress.best, strict=True):
+        np.testing.assert_array_equal(one, other)
