@@ -97,8 +97,8 @@ def _package(name: str, extra: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise FauxfaceError(
-            f"runner.kind {extra}: {error.name} is not installed. Install it with `pip install fauxface[{extra}]`, "
-            "here and on the workers."
+            f"runner.kind {extra}: {error.name} is not installed. Install fauxface with its extra, as in "
+            f"`pip install '.[{extra}]'`, here and on the workers."
         ) from None
 
 

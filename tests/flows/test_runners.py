@@ -134,7 +134,7 @@ def test_a_cluster_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytes
 def test_a_runner_whose_package_is_missing_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prefect_ray.task_runners", None)
     with (
-        pytest.raises(FauxfaceError, match=r"pip install fauxface\[ray\]"),
+        pytest.raises(FauxfaceError, match=r"pip install '\.\[ray\]'"),
         runners.open_runner(RunnerParams(kind="ray", address="ray://127.0.0.1:10001")),
     ):
         pytest.fail("opened")
