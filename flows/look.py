@@ -96,7 +96,7 @@ def _looked_at(images: list[str], crop: CropParams) -> Iterator[tuple[Member, Im
             waiting.append(read_named(path))
             yield waiting[-1]
 
-    for result in faces_of(members(), crop, "all", shared_detector(crop.min_face, crop.thresholds), 0):
+    for result in faces_of(members(), crop, "all", shared_detector(crop), 0):
         yield waiting.popleft(), result
 
 

@@ -53,7 +53,7 @@ def crop_shard(job: CropJob, shard: Shard) -> ShardCounts:
     """Crop the shard's inputs; write its faces, then its images: the second file vouches for the first."""
     images: list[Row] = []
     faces: list[Row] = []
-    detector = shared_detector(job.crop.min_face, job.crop.thresholds)
+    detector = shared_detector(job.crop)
     results = faces_of(shard.read(), job.crop, job.crop.keep, detector, job.threads)
     for index, result in enumerate(results, start=shard.start):
         labels = job.labeller.of(result.member)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as op
 
 from tasks.detection.weights import Network, load_weights
+from tasks.params import FauxfaceError
 
 Float = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -32,11 +33,14 @@ class Networks:
     """The three compiled networks, shared by all threads; each thread has its own requests.
 
     `threads` is how many callers work at once: each gets one core, so that callers do not fight over them.
-    `precision` is `f32`, or `bf16` where speed matters more than the last digits.
+    `precision` is `f32`, or `bf16` where speed matters more than the last digits. Raises FauxfaceError where the
+    processor has no bf16: it would be imitated, slower than f32.
     """
 
     def __init__(self, threads: int = 1, precision: Precision = "f32") -> None:
         core = ov.Core()
+        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise FauxfaceError("crop.precision: this processor has no bf16; set f32.")
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": threads,

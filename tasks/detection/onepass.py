@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.detection.crop import Crop, crop_face, crop_side
 from tasks.detection.detector import Detections, FaceDetector
+from tasks.detection.networks import Precision
 from tasks.detection.quality import Pose, poses, quality
 from tasks.detection.second_look import Look, look, turned, turned_back
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels
@@ -94,10 +95,17 @@ class _Opened:
     decoded: Decoded
 
 
+def shared_detector(params: CropParams) -> FaceDetector:
+    """Return this process's detector with these settings, made at the first call, for as many threads as cores.
+
+    Raises FauxfaceError where this processor has no such precision.
+    """
+    return _detector(params.min_face, params.thresholds, params.precision)
+
+
 @lru_cache(maxsize=4)
-def shared_detector(min_face: float, thresholds: tuple[float, float, float]) -> FaceDetector:
-    """Return this process's detector with these settings, made at the first call, for as many threads as cores."""
-    return FaceDetector(min_face, thresholds, threads=os.cpu_count() or 1)
+def _detector(min_face: float, thresholds: tuple[float, float, float], precision: Precision) -> FaceDetector:
+    return FaceDetector(min_face, thresholds, threads=os.cpu_count() or 1, precision=precision)
 
 
 def faces_of(

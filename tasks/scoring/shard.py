@@ -94,7 +94,7 @@ def _successes(job: ScoreJob, index: int) -> list[Row]:
 
 
 def _scored(job: ScoreJob, indices: Sequence[int], members: Sequence[Member]) -> Iterator[Row]:
-    detector = shared_detector(job.crop.min_face, job.crop.thresholds)
+    detector = shared_detector(job.crop)
     results = faces_of(members, job.crop, job.keep, detector, job.threads)
     classifier = shared_classifier(job.model, job.threads)
     places = iter(indices)

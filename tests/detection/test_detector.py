@@ -7,12 +7,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openvino as ov
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.detection.boxes import iou
 from tasks.detection.detector import Detections, FaceDetector
+from tasks.params import FauxfaceError
 from tasks.sources.status import Status
 from tests.detection.conftest import corners
 
@@ -141,6 +143,19 @@ def test_neighbours_of_any_brightness_change_nothing(groups: Any, detector: Face
         found = detector.detect(company)
         assert [len(one) for one in found] == [0, len(alone), 0]
         assert_same(found[1], alone, 1e-2, 1e-5)
+
+
+def test_bf16_moves_boxes_a_little_where_the_processor_has_it(groups: Any, detector: FaceDetector) -> None:
+    if "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        with pytest.raises(FauxfaceError, match=r"crop\.precision.*set f32"):
+            FaceDetector(precision="bf16")
+        return
+    pictures = [groups.pixels(name) for name in groups.files]
+    for exact, rough in zip(detector.detect(pictures), FaceDetector(precision="bf16").detect(pictures), strict=True):
+        assert len(rough) == len(exact)
+        share = iou(corners(rough.boxes), corners(exact.boxes)).max(axis=0)
+        assert share.min() > 0.85
+        assert (share < 1).any()
 
 
 def test_no_images_no_detections(detector: FaceDetector) -> None:

@@ -164,7 +164,8 @@ def test_weights_in_the_working_directory_are_ignored(tmp_path: Path, monkeypatc
 
 def test_detection_imports_neither_tensorflow_nor_keras_nor_the_package(project: Path) -> None:
     code = (
-        "import json, sys; from tasks.detection.onepass import shared_detector; shared_detector(0.1, (0.6, 0.7, 0.8));"
+        "import json, sys; from tasks.detection.onepass import shared_detector; from tasks.params import CropParams;"
+        "shared_detector(CropParams());"
         "print(json.dumps([name for name in ('tensorflow', 'keras', 'mtcnn', 'prefect') if name in sys.modules]))"
     )
     output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, cwd=project, text=True)

@@ -142,4 +142,4 @@ def test_which_face_is_kept(keep: str, index: int) -> None:
 
 
 def test_one_detector_serves_a_process() -> None:
-    assert shared_detector(0.1, (0.6, 0.7, 0.8)) is shared_detector(0.1, (0.6, 0.7, 0.8))
+    assert shared_detector(CropParams(margin=0.1)) is shared_detector(CropParams(margin=0.2))
