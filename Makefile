@@ -53,4 +53,4 @@ lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 
 clean: ## Remove the environment, caches and everything the pipeline made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf data/raw data/faces data/manifests data/model data/archives data/scores data/.state reports/* dvc.lock .dvc/cache .dvc/tmp
+	rm -rf data/raw/* data/faces/* data/manifests data/model data/archives data/scores data/.state reports/* .dvc/cache .dvc/tmp

@@ -75,8 +75,10 @@ def _compare(network: keras.Model, classifier: Classifier, faces: NDArray[np.uin
 
 def keras_logits(network: keras.Model, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits, (n,) float32, that Keras computes for faces (n, size, size, 3) uint8 of the input's size."""
-    logits = logit_model(network).predict(faces.astype(np.float32), batch_size=32, verbose=0)
-    return np.asarray(logits, np.float32).reshape(-1)
+    model = logit_model(network)
+    # Batch by batch: `predict` on an array goes through tf.data, which writes an error about itself to the terminal.
+    batches = np.split(faces.astype(np.float32), range(32, len(faces), 32))
+    return np.concatenate([np.asarray(model.predict_on_batch(batch), np.float32) for batch in batches]).reshape(-1)
 
 
 @contextmanager
