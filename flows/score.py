@@ -6,6 +6,7 @@ import functools
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ def score(
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
     card = card_at(model)
     place = ModelPlace.of(model, card)
-    scored = {archive.name: _score_archive(archive, params, place, card, out, retry_failed) for archive in archives}
+    scored = {
+        label: _score_archive(archive, params, place, card, out, retry_failed)
+        for label, archive in zip(labels(archives), archives, strict=True)
+    }
     summary = {"model_id": card.model_id, "threshold": card.threshold, "archives": scored}
     if not sources:
         write_json(REPORTS / "score.json", summary)
@@ -60,6 +64,12 @@ def archive_of(source: str | ArchiveParams) -> ArchiveParams:
     stem = re.sub(r"\.(zip|tar|tar\.gz|tgz|tar\.zst|parquet)$", "", Path(source.rstrip("/")).name, flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:64]
     return ArchiveParams(name=name or "archive", source=source)
+
+
+def labels(archives: Sequence[ArchiveParams]) -> list[str]:
+    """Return what the summary calls each archive: its name, or its source where two have one name (a.zip, a.tar)."""
+    names = Counter(archive.name for archive in archives)
+    return [archive.name if names[archive.name] == 1 else archive.source for archive in archives]
 
 
 def _score_archive(

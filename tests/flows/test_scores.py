@@ -68,6 +68,16 @@ def test_a_complete_scoring_is_recognised_and_listed(workspace: Workspace) -> No
     assert line.split()[:4] == [entry["archive"], entry["model_id"], "100", "%"]
 
 
+def test_two_dumps_of_one_name_are_both_told(copy: Workspace) -> None:
+    (copy / "b").mkdir()
+    with zipfile.ZipFile(copy / "dump.zip") as dump, zipfile.ZipFile(copy / "b/dump.zip", "w") as fewer:
+        for name in dump.namelist()[:5]:
+            fewer.writestr(name, dump.read(name))
+    said = copy.run("fauxface", "score", "dump.zip", "b/dump.zip").stdout
+    assert "dump.zip: 24 inputs" in said
+    assert "b/dump.zip: 5 inputs" in said
+
+
 def test_a_changed_model_flips_as_computed_and_strict_says_so(copy: Workspace) -> None:
     write_stand_in(copy / "darker", middle=100.0)
     done = copy.run("fauxface", "score", "dump.zip", "--model", "darker", "--strict", check=False)
