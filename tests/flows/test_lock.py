@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -155,11 +156,11 @@ def test_the_stages_of_a_retraining_work_under_its_lock(folder: Folder) -> None:
 
 def test_what_an_owner_started_keeps_the_lock_when_the_owner_is_killed(folder: Folder) -> None:
     holder = folder.hold("retrain", "sleep", "60")
+    child = _sleeper(folder.path)
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     refused = folder.take()
-    (child,) = [process for process in _sleepers() if process[1] == str(folder.path)]
-    os.kill(child[0], signal.SIGKILL)
+    os.kill(child, signal.SIGKILL)
     holder.communicate()
     assert "it has ended, but something that it started goes on" in refused.stderr
     deadline = time.monotonic() + 10
@@ -167,11 +168,15 @@ def test_what_an_owner_started_keeps_the_lock_when_the_owner_is_killed(folder: F
         assert time.monotonic() < deadline
 
 
-def _sleepers() -> list[tuple[int, str]]:
-    import psutil
-
-    named = (process for process in psutil.process_iter(["name"]) if process.info["name"] == "sleep")
-    return [(process.pid, process.cwd()) for process in named]
+def _sleeper(folder: Path) -> int:
+    """Wait until a `sleep` has been started in `folder`; returns its process's id."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for process in psutil.process_iter(["name"]):
+            if process.info["name"] == "sleep" and process.cwd() == str(folder):
+                return process.pid
+        time.sleep(0.05)
+    raise AssertionError("nothing was started")
 
 
 def test_who_waits_gets_it_and_says_for_whom(folder: Folder, held: subprocess.Popen[str]) -> None:
