@@ -174,7 +174,7 @@ def _sleeper(folder: Path) -> int:
     while time.monotonic() < deadline:
         for process in psutil.process_iter(["name"]):
             if process.info["name"] == "sleep" and process.cwd() == str(folder):
-                return process.pid
+                return int(process.pid)
         time.sleep(0.05)
     raise AssertionError("nothing was started")
 
