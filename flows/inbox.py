@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.lock import workspace_lock
-from flows.runners import RETRY_DELAYS
+from flows.runners import retried
 from flows.scheduled import failed_on_storage, in_words, owner_name, score_once
 from flows.workspace import INBOX_STATE, MODEL, PARAMS
 from tasks.params import InboxParams, load_params
@@ -21,15 +20,7 @@ from tasks.scoring.attempts import Attempts
 from tasks.scoring.card import read_card
 from tasks.sources.inbox import Dump, look
 
-look_task = task(
-    name="look",
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=len(RETRY_DELAYS),
-    retry_delay_seconds=RETRY_DELAYS,
-    retry_jitter_factor=0.5,
-    retry_condition_fn=failed_on_storage,
-)(look)
+look_task = retried(look, "look", failed_on_storage)
 
 
 @flow(name="inbox")

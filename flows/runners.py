@@ -106,6 +106,13 @@ def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Sealed]
     def unseal(sealed: Sealed) -> Counts:
         return work(cast("Job", sealed.job), sealed.shard)
 
+    return retried(unseal, name, is_transient)
+
+
+def retried(
+    work: Callable[P, R], name: str, worth_it: Callable[[Task[..., Any], TaskRun, State[Any]], bool]
+) -> Task[P, R]:
+    """Wrap a function that is tried again, with growing delays, after a failure for which `worth_it` says so."""
     wrap = task(
         name=name,
         cache_policy=NO_CACHE,
@@ -113,9 +120,9 @@ def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Sealed]
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=RETRY_DELAYS,
         retry_jitter_factor=0.5,
-        retry_condition_fn=is_transient,
+        retry_condition_fn=worth_it,
     )
-    return wrap(unseal)
+    return wrap(work)
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

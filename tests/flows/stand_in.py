@@ -13,6 +13,8 @@ from tasks.params.files import sha256_file, write_json
 from tasks.scoring.card import ARCHITECTURE, CARD, FILES, SCORER, WEIGHTS, ModelCard, model_id
 
 SIZE = 32
+THRESHOLD = 0.5
+CROP = CropParams(size=64)
 
 
 def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:
@@ -32,14 +34,13 @@ def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:
 
 def _card(folder: Path) -> ModelCard:
     files = {name: sha256_file(folder / name) for name in FILES}
-    crop, threshold, temperature = CropParams(size=64), 0.5, 1.0
     return ModelCard(
-        model_id=model_id(files[ARCHITECTURE], files[WEIGHTS], crop, SIZE, threshold, temperature),
+        model_id=model_id(files[ARCHITECTURE], files[WEIGHTS], CROP, SIZE, THRESHOLD, 1.0),
         recipe={"name": "stand-in"},
         input_size=SIZE,
-        crop=crop,
-        threshold=threshold,
-        temperature=temperature,
+        crop=CROP,
+        threshold=THRESHOLD,
+        temperature=1.0,
         seed=1,
         data={},
         valid={},

@@ -16,8 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tasks.params import CropParams
-from tests.flows.scorer import THRESHOLD, write_model
+from tests.flows.stand_in import THRESHOLD, write_stand_in
 
 PROGRAM = Path(sys.executable).parent / "fauxface"
 PHOTO = "2008_002506.jpg"  # three faces
@@ -156,7 +155,7 @@ def test_settings_of_the_folder_and_the_smallest_face_are_minded(folder: Path) -
 
 
 def test_predict_says_of_each_face_what_the_model_thinks(folder: Path) -> None:
-    name = write_model(folder / "data" / "model", CropParams(size=64))
+    name = write_stand_in(folder / "data" / "model", middle=70).model_id
     done = fauxface(folder, "predict", "--json", PHOTO, "plain.png", "half.jpg", "ein Bild mit ä.jpg")
     assert done.returncode == 1
     found = entries(done)
@@ -194,7 +193,7 @@ def test_output_may_be_cut_off(folder: Path) -> None:
 
 
 def test_looking_at_images_imports_neither_prefect_nor_a_training_library(folder: Path) -> None:
-    write_model(folder / "data" / "model", CropParams(size=64))
+    write_stand_in(folder / "data" / "model")
     code = (
         "import sys; from flows.cli import app\n"
         f"app({['detect', PHOTO, '--draw', 'o.jpg']!r}, standalone_mode=False)\n"
