@@ -13,14 +13,14 @@ from prefect.states import Completed, Failed
 
 from flows.lock import workspace_lock
 from flows.runners import retried
-from flows.scheduled import failed_on_storage, in_words, owner_name, score_once
+from flows.scheduled import in_words, is_storage_fault, owner_name, score_once
 from flows.workspace import INBOX_STATE, MODEL, PARAMS
 from tasks.params import InboxParams, load_params
 from tasks.scoring.attempts import Attempts
 from tasks.scoring.card import read_card
 from tasks.sources.inbox import Dump, look
 
-look_task = retried(look, "look", failed_on_storage)
+look_task = retried(look, "look", is_storage_fault)
 
 
 @flow(name="inbox")

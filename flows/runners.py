@@ -109,10 +109,8 @@ def shard_task(work: Callable[[Job, Shard], Counts], name: str) -> Task[[Sealed]
     return retried(unseal, name, is_transient)
 
 
-def retried(
-    work: Callable[P, R], name: str, worth_it: Callable[[Task[..., Any], TaskRun, State[Any]], bool]
-) -> Task[P, R]:
-    """Wrap a function that is tried again, with growing delays, after a failure for which `worth_it` says so."""
+def retried(work: Callable[P, R], name: str, worth_it: Callable[[BaseException], bool]) -> Task[P, R]:
+    """Wrap a function that is tried again, with growing delays, after an error of which `worth_it` says so."""
     wrap = task(
         name=name,
         cache_policy=NO_CACHE,
@@ -120,21 +118,33 @@ def retried(
         retries=len(RETRY_DELAYS),
         retry_delay_seconds=RETRY_DELAYS,
         retry_jitter_factor=0.5,
-        retry_condition_fn=worth_it,
+        retry_condition_fn=retry_condition(worth_it),
     )
     return wrap(work)
 
 
-def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell whether a failed shard is worth another try: the network or a remote storage let it down."""
-    try:
-        state.result()
-    except Exception as error:  # noqa: BLE001 - whatever else it was, the same try would fail again
-        return any(isinstance(cause, (ConnectionError, TimeoutError, aiohttp.ClientError)) for cause in _causes(error))
-    return False
+def retry_condition(
+    worth_it: Callable[[BaseException], bool],
+) -> Callable[[Task[..., Any], TaskRun, State[Any]], bool]:
+    """Return what Prefect asks of a task that failed, from a judgement of the error that it raised."""
+
+    def condition(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+        try:
+            state.result()
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is judged here
+            return worth_it(error)
+        return False
+
+    return condition
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def is_transient(error: BaseException) -> bool:
+    """Tell whether the network or a remote storage let a shard down, which another try may mend."""
+    return any(isinstance(cause, (ConnectionError, TimeoutError, aiohttp.ClientError)) for cause in causes(error))
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it was raised from."""
     found: BaseException | None = error
     while found is not None:
         yield found

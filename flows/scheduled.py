@@ -7,13 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from prefect import get_run_logger
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Failed
-from prefect.tasks import Task
 
 from flows.lock import BusyError
+from flows.runners import causes, is_transient
 from flows.workspace import MODEL
 from tasks.params import ArchiveParams, FauxfaceError, load_params
 from tasks.scoring.attempts import Attempts
@@ -61,20 +60,4 @@ def score_once(dump: str | ArchiveParams, what: str, version: str, attempts: Att
 
 def is_storage_fault(error: BaseException) -> bool:
     """Tell whether the network or a storage let a run down, which may be over in a while."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, (ConnectionError, TimeoutError, aiohttp.ClientError)):
-            return True
-        if isinstance(found, OSError) and found.errno in _STORAGE:
-            return True
-        found = found.__cause__
-    return False
-
-
-def failed_on_storage(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Tell the same of a task's failure, as Prefect's retry_condition_fn asks."""
-    try:
-        state.result()
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is judged here
-        return is_storage_fault(error)
-    return False
+    return is_transient(error) or any(isinstance(cause, OSError) and cause.errno in _STORAGE for cause in causes(error))

@@ -15,7 +15,7 @@ import pytest
 from tqdm import tqdm
 
 from flows import clusters, runners
-from flows.runners import Sealed, ShardRunner, is_transient, run_shards
+from flows.runners import Sealed, ShardRunner, is_transient, retry_condition, run_shards
 from tasks.params import FauxfaceError, RunnerParams
 from tasks.sources import Member, Shard, SourceError
 
@@ -117,8 +117,9 @@ def test_only_the_network_and_the_storage_are_worth_another_try() -> None:
     behind.__cause__ = ConnectionResetError()
     transient = [ConnectionError(), TimeoutError(), behind]
     final = [FauxfaceError("x"), ValueError(), SourceError("x"), PermissionError()]
-    assert all(is_transient(cast("Any", None), cast("Any", None), failed(error)) for error in transient)
-    assert not any(is_transient(cast("Any", None), cast("Any", None), failed(error)) for error in final)
+    again = retry_condition(is_transient)
+    assert all(again(cast("Any", None), cast("Any", None), failed(error)) for error in transient)
+    assert not any(again(cast("Any", None), cast("Any", None), failed(error)) for error in final)
 
 
 def test_a_cluster_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
