@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.params import FauxfaceError, TrainParams
 from tasks.params.frozen import Frozen
+from tasks.params.models import Sha256
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
-OVERRIDES = ("epochs", "batch_size", "learning_rate")
+OVERRIDES = ("epochs", "batch_size", "learning_rate", "weights")
 
 
 class TransformSpec(Frozen):
@@ -23,39 +24,107 @@ class TransformSpec(Frozen):
     transforms: tuple[TransformSpec, ...] = ()
 
 
-class Recipe(Frozen):
-    """What decides a trained network besides its data and its seed."""
+class Equalise(Frozen):
+    """Bounds of the one JPEG quality (1..100) and the one scale that every face of a training is drawn for itself."""
 
-    name: str
-    network: str
-    # Arguments of the network's function in zoo.py.
-    network_arguments: dict[str, Any] = Field(default_factory=dict)
-    input_size: int = Field(ge=16, le=1024)
+    quality: tuple[int, int]
+    scale: tuple[float, float]
+
+    @field_validator("quality")
+    @classmethod
+    def _is_a_quality(cls, bounds: tuple[int, int]) -> tuple[int, int]:
+        if not 1 <= bounds[0] <= bounds[1] <= 100:
+            raise ValueError("is [lowest, highest], both within 1..100")
+        return bounds
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_scale(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < bounds[0] <= bounds[1] <= 4:
+            raise ValueError("is [smallest, largest], both above 0 and at most 4")
+        return bounds
+
+
+class Settings(Frozen):
+    """What one phase of a training may set for itself; it takes from the recipe what it does not."""
+
     epochs: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     optimizer_arguments: dict[str, float | bool] = Field(default_factory=dict)
-    class_weights: bool = True
     # `cosine`: the rate rises through the first epoch and falls to nothing at the last (Loshchilov and Hutter, 2017);
-    # `plateau`: it is multiplied by plateau_factor after plateau_patience epochs without a better validation loss.
-    schedule: Literal["plateau", "cosine"] = "plateau"
+    # `step`: it is multiplied by step_factor after each epoch; `plateau`: by plateau_factor after plateau_patience
+    # epochs without a better figure (see keep_best), down to min_learning_rate.
+    schedule: Literal["plateau", "cosine", "step"] = "plateau"
     plateau_patience: int = Field(3, ge=1)
     plateau_factor: float = Field(0.5, gt=0, lt=1)
-    # Epochs without a better validation loss until the end.
+    min_learning_rate: float = Field(0.0, ge=0)
+    step_factor: float = Field(0.1, gt=0, le=1)
+    # Epochs without a better figure until the end.
     stop_patience: int = Field(8, ge=1)
+    # The figure whose best epoch is kept, and that the plateau and the early stop watch.
+    keep_best: Literal["val_loss", "val_accuracy"] = "val_loss"
+    # The layers that learn: all, only the logit's, that and the last convolution, or all from a layer on.
+    trainable: str = Field("all", pattern=r"^(all|head|head\+last_conv|from:.+)$")
     # Applied in this order, to the training split only.
     augmentation: tuple[TransformSpec, ...] = ()
+    # Before it, to the training split only: the file's own encoding must not give the label away.
+    equalise: Equalise | None = None
 
     @field_validator("augmentation", mode="before")
     @classmethod
     def _read_transforms(cls, entries: Any) -> Any:
         return [_transform(entry) for entry in entries] if isinstance(entries, list | tuple) else entries
 
+
+class Phase(Settings):
+    """One phase of a training, on the faces of some data sets (null: of all)."""
+
+    name: str = Field(min_length=1)
+    datasets: tuple[str, ...] | None = Field(None, min_length=1)
+
+
+class Recipe(Settings):
+    """What decides a trained network besides its data and its seed."""
+
+    name: str
+    network: str
+    # Arguments of the network's function in the zoo.
+    network_arguments: dict[str, Any] = Field(default_factory=dict)
+    # The weights to begin with: none (random), imagenet, or the path of a file, whose SHA-256 can be asked for.
+    weights: str = Field("none", min_length=1)
+    weights_sha256: Sha256 | None = None
+    input_size: int = Field(ge=16, le=1024)
+    batch_size: int = Field(ge=1)
+    class_weights: bool = True
+    # Each begins with the best weights of the one before and with an optimizer of its own.
+    phases: tuple[Phase, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_phases(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(content.get("phases"), list | tuple):
+            return content
+        shared = {name: content[name] for name in Settings.model_fields if name in content}
+        phases = [{**shared, **phase} if isinstance(phase, dict) else phase for phase in content["phases"]]
+        return {**content, "phases": phases}
+
+    def stages(self) -> tuple[Phase, ...]:
+        """Return the phases with all that they need; a recipe without phases is one phase on all data sets."""
+        if self.phases:
+            return self.phases
+        return (Phase(name="all", **{name: getattr(self, name) for name in Settings.model_fields}),)
+
     def overridden(self, params: TrainParams) -> Recipe:
-        """Return this recipe with the figures of `params` that are not None."""
+        """Return this recipe with the figures of `params` that are not None, epochs and rate in every phase as well.
+
+        The hash of the recipe's weights goes with them: other weights have another.
+        """
         given = {name: getattr(params, name) for name in OVERRIDES if getattr(params, name) is not None}
-        return self.model_copy(update=given)
+        changed = {name: value for name, value in given.items() if name in Settings.model_fields}
+        phases = tuple(phase.model_copy(update=changed) for phase in self.phases)
+        forgotten = {"weights_sha256": None} if "weights" in given else {}
+        return self.model_copy(update={**given, **forgotten, "phases": phases})
 
 
 def load_recipe(name: str) -> Recipe:
@@ -86,10 +155,17 @@ def _parse(content: dict[str, Any], path: Path) -> Recipe:
         for detail in error.errors(include_url=False):
             key = ".".join(str(part) for part in detail["loc"])
             if detail["type"] == "extra_forbidden":
-                problems.append(f"{path}: {key}: unknown key. Allowed: {', '.join(Recipe.model_fields)}.")
+                problems.append(f"{path}: {key}: unknown key. Allowed: {', '.join(_allowed(detail['loc']))}.")
             else:
                 problems.append(f"{path}: {key}: {detail['msg']} (the value is {detail['input']!r}).")
         raise FauxfaceError("\n".join(problems)) from None
+
+
+def _allowed(place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that may stand where an unknown one was found."""
+    kinds: dict[int | str, type[Frozen]] = {"phases": Phase, "equalise": Equalise}
+    holders = [kinds[part] for part in place[:-1] if part in kinds]
+    return list((holders[-1] if holders else Recipe).model_fields)
 
 
 def _transform(entry: Any) -> Any:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.params import FauxfaceError, TrainParams
-from tasks.training.recipes import RECIPES, load_recipe
+from tasks.training.recipes import RECIPES, Recipe, load_recipe
 
 MINIMAL = "network: cnn3\ninput_size: 64\nepochs: 2\nbatch_size: 8\nlearning_rate: 0.001\n"
 
@@ -48,6 +48,60 @@ def test_transforms_are_read_with_arguments_and_nested(tmp_path: Path) -> None:
     assert [inner.name for inner in one_of.transforms] == ["GaussianBlur", "ImageCompression"]
 
 
+PHASES = """
+optimizer: sgd
+augmentation: [HorizontalFlip: {p: 0.5}]
+phases:
+  - name: warm-up
+    datasets: [ffhq]
+    trainable: head
+    epochs: 1
+    augmentation: []
+  - {name: whole, learning_rate: 0.0001, schedule: cosine}
+"""
+
+
+def test_a_phase_takes_from_the_recipe_what_it_does_not_say(tmp_path: Path) -> None:
+    one, other = load_recipe(written(tmp_path, MINIMAL + PHASES)).stages()
+    assert (one.name, one.datasets, one.trainable, one.epochs, one.augmentation) == (
+        "warm-up",
+        ("ffhq",),
+        "head",
+        1,
+        (),
+    )
+    assert (one.learning_rate, one.schedule, one.optimizer) == (0.001, "plateau", "sgd")
+    assert (other.datasets, other.trainable, other.epochs, other.learning_rate) == (None, "all", 2, 0.0001)
+    assert [transform.name for transform in other.augmentation] == ["HorizontalFlip"]
+
+
+def test_a_recipe_without_phases_is_one_phase_on_everything(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, MINIMAL + "trainable: head\nstep_factor: 0.5\n"))
+    (only,) = recipe.stages()
+    assert (only.datasets, only.trainable, only.epochs, only.step_factor) == (None, "head", 2, 0.5)
+    assert recipe.model_copy(update={"epochs": 9}).stages()[0].epochs == 9
+
+
+def test_epochs_and_rate_are_overridden_in_every_phase(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, MINIMAL + PHASES)).overridden(TrainParams(epochs=7))
+    assert [phase.epochs for phase in recipe.stages()] == [7, 7]
+    assert [phase.learning_rate for phase in recipe.stages()] == [0.001, 0.0001]
+    recipe = recipe.overridden(TrainParams(learning_rate=0.5))
+    assert [phase.learning_rate for phase in recipe.stages()] == [0.5, 0.5]
+
+
+def test_other_weights_are_not_held_against_the_hash_of_the_recipes(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, MINIMAL + f"weights: a.h5\nweights_sha256: {'a' * 64}\n"))
+    assert recipe.overridden(TrainParams(epochs=1)).weights_sha256 == "a" * 64
+    changed = recipe.overridden(TrainParams(weights="none"))
+    assert (changed.weights, changed.weights_sha256) == ("none", None)
+
+
+def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
+    recipe = load_recipe(written(tmp_path, MINIMAL + PHASES))
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -56,6 +110,14 @@ def test_transforms_are_read_with_arguments_and_nested(tmp_path: Path) -> None:
         (MINIMAL.replace("network: cnn3\n", ""), "network: Field required"),
         (MINIMAL + "augmentation: [HorizontalFlip]\n", "written as .Name"),
         (MINIMAL + "optimizer: sdg\n", "optimizer: .*'sdg'"),
+        (MINIMAL + "trainable: heads\n", "trainable: .*'heads'"),
+        (MINIMAL + "equalise: {quality: [90, 60], scale: [0.5, 1]}\n", "equalise.quality: .*lowest, highest"),
+        (MINIMAL + "equalise: {quality: [60, 90], scale: [0, 1]}\n", "equalise.scale: .*smallest, largest"),
+        (MINIMAL + "equalise: {size: 1}\n", "equalise.size: unknown key. Allowed: quality, scale"),
+        (MINIMAL + "weights_sha256: abc\n", "weights_sha256: .*'abc'"),
+        (MINIMAL + "phases:\n  - {name: a, batch_size: 3}\n", "phases.0.batch_size: unknown key. Allowed: .*datasets"),
+        (MINIMAL + "phases:\n  - {epochs: 3}\n", "phases.0.name: Field required"),
+        (MINIMAL + "phases:\n  - {name: a, datasets: []}\n", "phases.0.datasets: "),
         ("- a list\n", "holds no recipe"),
         ("a: [", "no valid YAML"),
     ],
