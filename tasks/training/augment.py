@@ -13,13 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
+from tasks.training.equalise import Equalisation, equalise
+from tasks.training.randaugment import RandAugment
 from tasks.training.recipes import TransformSpec
+
+# Transforms that a recipe may name beside those of albumentations.
+OWN = {"RandAugment": RandAugment}
 
 
 class Augmenter:
-    """The transforms of a recipe; what becomes of a face depends on its seed alone, whichever thread does it."""
+    """The transforms of a recipe; what becomes of a face depends on its seed alone, whichever thread does it.
 
-    def __init__(self, specs: Sequence[TransformSpec], size: int) -> None:
+    With an `equalisation`, every face goes through that first.
+    """
+
+    def __init__(self, specs: Sequence[TransformSpec], size: int, equalisation: Equalisation | None = None) -> None:
+        self._equalisation = equalisation
         # Built once: how albumentations reports a bad argument (see build_transform) is no matter for threads.
         self._built = albumentations.Compose([build_transform(spec) for spec in specs])
         self._threads = threading.local()
@@ -33,6 +42,8 @@ class Augmenter:
         """Return the augmented image, (size, size, 3) uint8; equal seeds give equal images."""
         pipeline = self._pipeline()
         state = np.random.default_rng(seed)
+        if self._equalisation is not None:
+            image = equalise(image, self._equalisation, state)
         pipeline.set_random_state(state, random.Random(int(state.integers(2**63))))  # noqa: S311
         return np.asarray(pipeline(image=image)["image"])
 
@@ -50,9 +61,9 @@ def build_transform(spec: TransformSpec) -> albumentations.BasicTransform | albu
 
     Not for several threads at once: warnings become errors meanwhile, and Python's filters are the whole process's.
     """
-    kind = getattr(albumentations, spec.name, None)
+    kind = OWN.get(spec.name) or getattr(albumentations, spec.name, None)
     if not (isinstance(kind, type) and issubclass(kind, albumentations.BasicTransform | albumentations.BaseCompose)):
-        raise FauxfaceError(f"augmentation: {spec.name!r} is no transform of albumentations.")
+        raise FauxfaceError(f"augmentation: {spec.name!r} is no transform of albumentations, nor of ours.")
     inner = {"transforms": [build_transform(one) for one in spec.transforms]} if spec.transforms else {}
     try:
         with warnings.catch_warnings():
