@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 # A user's own setting of any of these wins.
 SURROUNDINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # no remarks about CPU features
     "TF_DETERMINISTIC_OPS": "1",  # equal sums in equal order: the same seed gives the same weights
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # the same for PyTorch on a GPU
+    "NVIDIA_TF32_OVERRIDE": "0",  # f32 is f32 on a GPU too: the scorer is compared with it to a ten-thousandth
     "NO_ALBUMENTATIONS_UPDATE": "1",  # nothing asks a server for newer versions
 }
 RECORDED = (
@@ -29,6 +32,9 @@ RECORDED = (
     "openvino",
 )
 
+Precision = Literal["f32", "bf16"]
+BF16_CAPABILITY = 8.0  # of CUDA devices: Ampere, the first with bf16
+
 
 def prepare_backend() -> None:
     """Set the environment and import Keras, without the remarks that TensorFlow writes while it is loaded."""
@@ -38,6 +44,56 @@ def prepare_backend() -> None:
         with _silent_stderr():
             keras = importlib.import_module("keras")
             keras.ops.zeros(1)  # looks for devices, which TensorFlow comments on too
+
+
+def choose_precision(asked: Literal["auto", "f32", "bf16"]) -> Precision:
+    """Return what to compute in: what was asked for, and for `auto` bf16 on accelerators that have it.
+
+    A CPU stays with f32, which trains faster there even where it has instructions for bf16.
+    """
+    if asked != "auto":
+        return asked
+    kind = device().split()[1]
+    return "bf16" if kind == "tpu" or (kind in ("cuda", "gpu") and _gpus_have_bf16()) else "f32"
+
+
+def _gpus_have_bf16() -> bool:
+    """Return whether every NVIDIA GPU computes in bf16; that a driver says it is the same for all three backends."""
+    command = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        capabilities = [float(line) for line in said.split()]
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return False
+    return bool(capabilities) and min(capabilities) >= BF16_CAPABILITY
+
+
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Build the layers of the block so that they compute in `precision`; their weights are f32 in any case."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bf16" else "float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def use_all_devices() -> int:
+    """Spread each batch over all accelerators of this machine, if there are several, and return how many are used.
+
+    To be called before the network is built. Keras does so on its JAX backend alone: on the others one is used.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return 1
+    devices = keras.distribution.list_devices()
+    if len(devices) > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    return len(devices)
 
 
 def versions() -> dict[str, str]:

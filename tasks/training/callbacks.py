@@ -8,7 +8,7 @@ import csv
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,15 @@ class TellEpoch(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
 
 class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """End a training whose loss is no number any more, with an error that says where."""
+    """End a training whose loss is no number any more, with an error that says where and names faces of the batch.
+
+    `members(epoch, batch)`, both from 0, returns the places of some faces.
+    """
+
+    def __init__(self, phase: str, members: Callable[[int, int], Sequence[str]]) -> None:
+        super().__init__()
+        self._phase = phase
+        self._members = members
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Called by Keras."""
@@ -47,36 +55,47 @@ class StopAtNaN(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Called by Keras."""
-        self._check(logs, "loss", f"batch {batch + 1}")
+        self._check(logs, "loss", f"batch {batch + 1}", batch)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Called by Keras."""
         self._check(logs, "val_loss", "validation")
 
-    def _check(self, logs: Logs, name: str, where: str) -> None:
+    def _check(self, logs: Logs, name: str, where: str, batch: int | None = None) -> None:
         value = (logs or {}).get(name)
         if value is not None and not math.isfinite(value):
+            members = [] if batch is None else self._members(self._epoch, batch)
+            faces = f" (faces of {', '.join(members)}, ...)" if members else ""
             raise FauxfaceError(
-                f"training: the loss is {value} in epoch {self._epoch + 1}, {where}. "
-                "Lower train.learning_rate (params.yaml) or that of the recipe."
+                f"training: the loss is {value} in phase {self._phase!r}, epoch {self._epoch + 1}, {where}{faces}. "
+                "Lower train.learning_rate (params.yaml) or that of the recipe; if it is always the same batch, look "
+                "at its faces."
             )
 
 
 class KeepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Remember the weights of the lowest validation loss, and save after every epoch what a resume needs.
+    """Remember the weights of the best epoch of a phase, and save after every epoch what a resume needs.
 
-    It stands last in the list: Keras' own callbacks forget what they know when a training begins, and are given it
-    back here.
+    The best is the first with the lowest loss or highest accuracy, as `figure` says. This stands last in the list:
+    Keras' own callbacks forget what they know when a training begins, and are given it back here.
     """
 
     def __init__(
-        self, state: TrainingState, progress: Progress, history: Path, others: Sequence[keras.callbacks.Callback]
+        self,
+        state: TrainingState,
+        progress: Progress,
+        history: Path,
+        others: Sequence[keras.callbacks.Callback],
+        figure: str,
+        faces: int,
     ) -> None:
         super().__init__()
         self._state = state
         self._progress = progress
         self._history = history
         self._others = others
+        self._figure = figure
+        self._faces = faces
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Called by Keras."""
@@ -86,27 +105,37 @@ class KeepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Called by Keras."""
         self._began = time.monotonic()
+        self._rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Called by Keras."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         progress = self._progress
         progress.epochs = epoch + 1
-        progress.history.append({"epoch": epoch + 1, **figures})
-        if figures["val_loss"] < progress.best_loss:
-            progress.best_loss, progress.best_epoch = figures["val_loss"], epoch + 1
-            progress.best = self.model.get_weights()
+        place = {"epoch": epoch + 1, "phase": progress.phase + 1}
+        # The rate that the epoch began with, under every schedule.
+        progress.history.append({**place, **figures, "learning_rate": self._rate})
+        self._keep_best(figures[self._figure])
         progress.callbacks = [_remembered(callback) for callback in self._others]
+        progress.faces += self._faces
         progress.seconds += time.monotonic() - self._began
         self._state.save(self.model, progress)
         write_history(self._history, progress.history)
 
+    def _keep_best(self, value: float) -> None:
+        progress = self._progress
+        sign = 1 if mode_of(self._figure) == "max" else -1
+        if progress.best_value is None or sign * value > sign * progress.best_value:
+            progress.best_value, progress.best_epoch = value, progress.epochs
+            progress.best = self.model.get_weights()
+
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """One line an epoch on stderr; it moves on a terminal and is written once elsewhere."""
+    """One line an epoch on stderr; it moves on a terminal and is written once elsewhere. `epochs` is the last one."""
 
-    def __init__(self, epochs: int, batches: int) -> None:
+    def __init__(self, phase: str, epochs: int, batches: int) -> None:
         super().__init__()
+        self._phase = phase
         self._epochs = epochs
         self._batches = batches
         self._line: tqdm[Any] | None = None
@@ -115,7 +144,7 @@ class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         """Called by Keras."""
         self._line = tqdm(
             total=self._batches,
-            desc=f"epoch {epoch + 1}/{self._epochs}",
+            desc=f"{self._phase}: epoch {epoch + 1}/{self._epochs}",
             unit="batch",
             file=sys.stderr,
             delay=0 if sys.stderr.isatty() else 1e9,
@@ -135,6 +164,11 @@ class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
             if not sys.stderr.isatty():
                 sys.stderr.write(f"{self._line}\n")
             self._line.close()
+
+
+def mode_of(figure: str) -> str:
+    """Return `max` for an accuracy, which should rise, and `min` for a loss."""
+    return "max" if figure.endswith("accuracy") else "min"
 
 
 def write_history(path: Path, rows: Sequence[dict[str, float]]) -> None:

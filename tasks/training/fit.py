@@ -1,19 +1,18 @@
-"""Fit a network: loss, optimizer, callbacks, and how to go on after a kill."""
+"""Fit a network, phase by phase: loss, optimizer, callbacks, and how to go on after a kill."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
 
-from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, write_history
-from tasks.training.loader import FaceBatches
-from tasks.training.recipes import Recipe
-from tasks.training.state import Progress, TrainingState
-from tasks.training.zoo import logit_model
+from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
+from tasks.training.phases import PhaseFaces
+from tasks.training.recipes import Phase
+from tasks.training.state import Progress, Saved, TrainingState
+from tasks.training.zoo import logit_model, set_trainable
 
 OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
     "adam": keras.optimizers.Adam,
@@ -33,50 +32,72 @@ class Fitted:
     resumed_after: int
 
 
-def fit(
-    model: keras.Model,
-    recipe: Recipe,
-    train: FaceBatches,
-    valid: FaceBatches,
-    class_weight: dict[int, float] | None,
-    state: TrainingState,
-    history: Path,
-    *,
-    show: bool,
-) -> Fitted:
-    """Train `model` by `recipe` and leave the weights of the lowest validation loss in it.
+@dataclass(frozen=True)
+class Record:
+    """Where a training is written down: its state, its history as CSV, and a line an epoch on stderr if `show`."""
 
-    The loss is taken from the logit, where it cannot saturate. Goes on from `state` where that belongs to this
+    state: TrainingState
+    history: Path
+    show: bool
+
+
+def fit(
+    model: keras.Model, phases: tuple[Phase, ...], faces_of: Callable[[Phase], PhaseFaces], record: Record
+) -> Fitted:
+    """Train `model` through `phases`, each from the best weights of the one before, and leave the last's best in it.
+
+    The loss is taken from the logit, where it cannot saturate. Goes on from the state where that belongs to this
     training. Raises FauxfaceError when the loss is no number any more.
     """
     trained = logit_model(model)
-    compile_for(trained, recipe, len(train))
-    progress = state.restore(trained)
+    saved = record.state.read(trained)
+    progress = saved.progress if saved else Progress()
     resumed_after = progress.epochs
-    deciding = _deciding(recipe)
-    callbacks = [TellEpoch(train), StopAtNaN(), *deciding]
-    if show:
-        callbacks.append(ShowProgress(recipe.epochs, len(train)))
-    callbacks.append(KeepProgress(state, progress, history, deciding))
-    if resumed_after < recipe.epochs and not _stopped(progress):
-        trained.fit(
-            train,
-            validation_data=valid,
-            epochs=recipe.epochs,
-            initial_epoch=resumed_after,
-            class_weight=class_weight,
-            callbacks=callbacks,
-            shuffle=False,  # the batches are shuffled already, by the seed
-            verbose=0,
-        )
-    write_history(history, progress.history)
-    trained.set_weights(progress.best)
+    for phase in phases[progress.phase :]:
+        set_trainable(model, phase.trainable)
+        _fit_phase(trained, phase, faces_of(phase), progress, saved, record)
+        trained.set_weights(progress.best)
+        saved = None
+        if progress.phase + 1 < len(phases):
+            progress.begin_next_phase()
+    write_history(record.history, progress.history)
     return Fitted(progress, resumed_after)
 
 
-def compile_for(model: keras.Model, recipe: Recipe, batches: int) -> None:
-    """Give a logit model its loss, optimizer and metrics; `batches` are those of an epoch."""
-    optimizer = OPTIMIZERS[recipe.optimizer](_rate(recipe, batches), **recipe.optimizer_arguments)
+def _fit_phase(
+    model: keras.Model, phase: Phase, faces: PhaseFaces, progress: Progress, saved: Saved | None, record: Record
+) -> None:
+    """Train one phase to its end, from `saved` where that stands in this phase."""
+    compile_for(model, phase, len(faces.train))
+    if saved is not None:
+        saved.put_into(model)
+    end = progress.began + phase.epochs
+    if progress.epochs == end or _stopped(progress):
+        return
+    model.fit(
+        faces.train,
+        validation_data=faces.valid,
+        epochs=end,
+        initial_epoch=progress.epochs,
+        class_weight=faces.class_weight,
+        callbacks=_callbacks(phase, faces, progress, record),
+        shuffle=False,  # the batches are shuffled already, by the seed
+        verbose=0,
+    )
+
+
+def _callbacks(phase: Phase, faces: PhaseFaces, progress: Progress, record: Record) -> list[keras.callbacks.Callback]:
+    deciding = _deciding(phase)
+    callbacks = [TellEpoch(faces.train), StopAtNaN(phase.name, faces.members), *deciding]
+    if record.show:
+        callbacks.append(ShowProgress(phase.name, progress.began + phase.epochs, len(faces.train)))
+    keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, len(faces.rows.labels))
+    return [*callbacks, keep]
+
+
+def compile_for(model: keras.Model, phase: Phase, batches: int) -> None:
+    """Give a logit model its loss, a fresh optimizer and metrics; `batches` are those of an epoch."""
+    optimizer = OPTIMIZERS[phase.optimizer](_rate(phase, batches), **phase.optimizer_arguments)
     metrics = [
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
         keras.metrics.AUC(name="auc", from_logits=True),
@@ -84,34 +105,33 @@ def compile_for(model: keras.Model, recipe: Recipe, batches: int) -> None:
     model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
 
 
-def _rate(recipe: Recipe, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if recipe.schedule == "plateau":
-        return recipe.learning_rate
+def _rate(phase: Phase, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    if phase.schedule == "plateau":
+        return phase.learning_rate
+    if phase.schedule == "step":
+        return keras.optimizers.schedules.ExponentialDecay(
+            phase.learning_rate, decay_steps=batches, decay_rate=phase.step_factor, staircase=True
+        )
     return keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate * WARM_UP_FROM,
-        decay_steps=max(recipe.epochs - 1, 1) * batches,
-        warmup_target=recipe.learning_rate,
+        phase.learning_rate * WARM_UP_FROM,
+        decay_steps=max(phase.epochs - 1, 1) * batches,
+        warmup_target=phase.learning_rate,
         warmup_steps=batches,
     )
 
 
-def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:
-    """Return the weight of each class that makes both count the same: n / (2 n_class)."""
-    counts = np.bincount(labels, minlength=2)
-    return {label: float(len(labels) / (2 * count)) for label, count in enumerate(counts)}
-
-
-def _deciding(recipe: Recipe) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that slow the training down and that stop it."""
-    stop = keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=recipe.stop_patience)
-    if recipe.schedule == "cosine":
+def _deciding(phase: Phase) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that stop the training and that slow it down."""
+    watched = {"monitor": phase.keep_best, "mode": mode_of(phase.keep_best)}
+    stop = keras.callbacks.EarlyStopping(**watched, patience=phase.stop_patience)
+    if phase.schedule != "plateau":
         return [stop]
     slow_down = keras.callbacks.ReduceLROnPlateau(
-        monitor="val_loss", mode="min", factor=recipe.plateau_factor, patience=recipe.plateau_patience
+        **watched, factor=phase.plateau_factor, patience=phase.plateau_patience, min_lr=phase.min_learning_rate
     )
     return [stop, slow_down]
 
 
 def _stopped(progress: Progress) -> bool:
-    """Return whether early stopping had ended the training when it was killed, before its model was saved."""
+    """Return whether early stopping had ended the phase when the training was killed, before what comes next."""
     return bool(progress.callbacks and progress.callbacks[0].get("stopped_epoch"))

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from tasks.params import FauxfaceError, TrainParams
 from tasks.params.frozen import Frozen
 from tasks.params.models import Sha256
+from tasks.training.equalise import Equalisation
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "weights")
@@ -22,27 +23,6 @@ class TransformSpec(Frozen):
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     transforms: tuple[TransformSpec, ...] = ()
-
-
-class Equalise(Frozen):
-    """Bounds of the one JPEG quality (1..100) and the one scale that every face of a training is drawn for itself."""
-
-    quality: tuple[int, int]
-    scale: tuple[float, float]
-
-    @field_validator("quality")
-    @classmethod
-    def _is_a_quality(cls, bounds: tuple[int, int]) -> tuple[int, int]:
-        if not 1 <= bounds[0] <= bounds[1] <= 100:
-            raise ValueError("is [lowest, highest], both within 1..100")
-        return bounds
-
-    @field_validator("scale")
-    @classmethod
-    def _is_a_scale(cls, bounds: tuple[float, float]) -> tuple[float, float]:
-        if not 0 < bounds[0] <= bounds[1] <= 4:
-            raise ValueError("is [smallest, largest], both above 0 and at most 4")
-        return bounds
 
 
 class Settings(Frozen):
@@ -69,7 +49,7 @@ class Settings(Frozen):
     # Applied in this order, to the training split only.
     augmentation: tuple[TransformSpec, ...] = ()
     # Before it, to the training split only: the file's own encoding must not give the label away.
-    equalise: Equalise | None = None
+    equalise: Equalisation | None = None
 
     @field_validator("augmentation", mode="before")
     @classmethod
@@ -163,7 +143,7 @@ def _parse(content: dict[str, Any], path: Path) -> Recipe:
 
 def _allowed(place: tuple[int | str, ...]) -> list[str]:
     """Return the keys that may stand where an unknown one was found."""
-    kinds: dict[int | str, type[Frozen]] = {"phases": Phase, "equalise": Equalise}
+    kinds: dict[int | str, type[Frozen]] = {"phases": Phase, "equalise": Equalisation}
     holders = [kinds[part] for part in place[:-1] if part in kinds]
     return list((holders[-1] if holders else Recipe).model_fields)
 

@@ -4,13 +4,11 @@ the call."""
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.evaluation.calibration import fit_temperature
@@ -21,9 +19,18 @@ from tasks.params import CropParams, FauxfaceError, TrainParams
 from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import probability
-from tasks.scoring.crops import by_shard, read_manifest
-from tasks.training.backend import device, prepare_backend, versions
+from tasks.scoring.crops import by_shard
+from tasks.training.backend import (
+    Precision,
+    choose_precision,
+    computing_in,
+    device,
+    prepare_backend,
+    use_all_devices,
+    versions,
+)
 from tasks.training.recipes import Recipe, load_recipe
+from tasks.training.splits import Split, of_phase, read_split
 
 if TYPE_CHECKING:
     import keras
@@ -33,14 +40,6 @@ if TYPE_CHECKING:
 
 # Faces of the validation split on which the two forms of the network are compared.
 COMPARED = 256
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split's manifest and labels (n,)."""
-
-    rows: pd.DataFrame
-    labels: NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -71,28 +70,27 @@ def train(
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
-    data = _data_hashes(manifests, faces, splits)
+    for phase in recipe.stages():
+        of_phase(splits, phase)  # raises now what would end the training hours from here
+    data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
-    network, batches = _build(recipe, splits, faces, params.seed, workers)
-    fingerprint = _fingerprint(recipe, params.seed, data)
-    fitted = _fit(network, recipe, batches, splits["train"].labels, state, fingerprint, history, progress)
-    card = _save(network, batches["valid"], splits["valid"].labels, out, recipe, crop, params.seed, data)
-    shutil.rmtree(state, ignore_errors=True)
-    return TrainResult(card, _report(card, fitted, splits))
+    from tasks.training.fit import Record, fit
+    from tasks.training.phases import TrainingFaces
+    from tasks.training.state import TrainingState
+
+    precision = choose_precision(params.precision)
+    network = _network(recipe, params.seed, precision)
+    batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
+    kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
+    fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
+    saved = network if precision == "f32" else _in_f32(network, recipe)
+    card = _save(saved, batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    kept.remove()
+    return TrainResult(card, _report(card, fitted, splits, precision))
 
 
-def read_split(path: Path) -> Split:
-    """Return a split's manifest; raises FauxfaceError when a class is missing, for nothing can be learnt then."""
-    rows = read_manifest(path)
-    labels = rows["label"].to_numpy(np.int8)
-    missing = [name for label, name in ((0, "real"), (1, "fake")) if not np.any(labels == label)]
-    if missing:
-        raise FauxfaceError(f"{path}: holds no {' and no '.join(missing)} face. Add data, then run `fauxface split`.")
-    return Split(rows, labels)
-
-
-def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split]) -> dict[str, str]:
-    """Return the SHA-256 of both manifests and one over all shards that they name."""
+def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe: Recipe) -> dict[str, str]:
+    """Return the SHA-256 of both manifests, one over all shards that they name, and that of a file of weights."""
     hashes = {name: sha256_file(manifests / f"{name}.parquet") for name in splits}
     shards = {key for split in splits.values() for key, _ in by_shard(split.rows)}
     digest = hashlib.sha256()
@@ -101,52 +99,32 @@ def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split]) -> dict
         if not path.is_file():
             raise FauxfaceError(f"{path}: there is no such shard. Make it with `fauxface crop` or `dvc pull`.")
         digest.update(sha256_file(path).encode())
-    return {**hashes, "faces": digest.hexdigest()}
+    weights = Path(recipe.weights)
+    given = {"weights": sha256_file(weights)} if weights.is_file() else {}
+    return {**hashes, "faces": digest.hexdigest(), **given}
 
 
-def _build(
-    recipe: Recipe, splits: dict[str, Split], faces: Path, seed: int, workers: int
-) -> tuple[keras.Model, dict[str, FaceBatches]]:
+def _network(recipe: Recipe, seed: int, precision: Precision) -> keras.Model:
+    """Return the recipe's network with the weights that its training begins with; all drawing is seeded here."""
     import keras
 
-    from tasks.training.augment import Augmenter
-    from tasks.training.loader import CropStore, FaceBatches
     from tasks.training.zoo import build_network
 
+    use_all_devices()
     keras.utils.set_random_seed(seed)
-    network = build_network(recipe.network, recipe.input_size, recipe.network_arguments)
-    stores = {name: CropStore(split.rows, faces, recipe.input_size, workers) for name, split in splits.items()}
-    batches = {
-        "train": FaceBatches(
-            stores["train"],
-            splits["train"].labels,
-            recipe.batch_size,
-            seed=seed,
-            shuffle=True,
-            augmenter=Augmenter(recipe.augmentation, recipe.input_size),
-            workers=workers,
-        ),
-        "valid": FaceBatches(stores["valid"], splits["valid"].labels, recipe.batch_size, workers=workers),
-    }
-    return network, batches
+    with computing_in(precision):
+        return build_network(
+            recipe.network, recipe.input_size, recipe.network_arguments, recipe.weights, recipe.weights_sha256
+        )
 
 
-def _fit(
-    network: keras.Model,
-    recipe: Recipe,
-    batches: dict[str, FaceBatches],
-    labels: NDArray[np.int8],
-    state: Path,
-    fingerprint: str,
-    history: Path,
-    progress: bool,
-) -> Fitted:
-    from tasks.training.fit import balanced_weights, fit
-    from tasks.training.state import TrainingState
+def _in_f32(network: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return the same network without the mark of the precision that it was trained in; its weights were f32 anyway."""
+    from tasks.training.zoo import build_network
 
-    weights = balanced_weights(labels) if recipe.class_weights else None
-    kept = TrainingState(state, fingerprint)
-    return fit(network, recipe, batches["train"], batches["valid"], weights, kept, history, show=progress)
+    plain = build_network(recipe.network, recipe.input_size, recipe.network_arguments)
+    plain.set_weights(network.get_weights())
+    return plain
 
 
 def _save(
@@ -172,19 +150,20 @@ def _save(
     return save_artefact(network, out, about, batches[0][0][:COMPARED])
 
 
-def _fingerprint(recipe: Recipe, seed: int, data: dict[str, str]) -> str:
+def _fingerprint(recipe: Recipe, seed: int, precision: Precision, data: dict[str, str]) -> str:
     """Return a digest of all that decides a training; a state with another one is of no use."""
-    content = repr((recipe.model_dump(mode="json"), seed, sorted(data.items()), sorted(versions().items())))
+    place = (device(), sorted(versions().items()))
+    content = repr((recipe.model_dump(mode="json"), seed, precision, sorted(data.items()), place))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _report(card: ModelCard, fitted: Fitted, splits: dict[str, Split]) -> dict[str, Any]:
+def _report(card: ModelCard, fitted: Fitted, splits: dict[str, Split], precision: Precision) -> dict[str, Any]:
     progress = fitted.progress
     best = progress.history[progress.best_epoch - 1]
-    images = len(splits["train"].rows) * progress.epochs
     return {
         "recipe": card.recipe["name"],
         "model_id": card.model_id,
+        "phases": progress.phase + 1,
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
         "resumed_after": fitted.resumed_after,
@@ -197,6 +176,7 @@ def _report(card: ModelCard, fitted: Fitted, splits: dict[str, Split]) -> dict[s
         "threshold": card.threshold,
         "temperature": card.temperature,
         "seconds": round(progress.seconds, 2),
-        "images_per_second": round(images / progress.seconds, 1),
+        "images_per_second": round(progress.faces / progress.seconds, 1),
         "device": card.device,
+        "precision": precision,
     }

@@ -18,8 +18,9 @@ from tasks.params import FauxfaceError
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training.augment import Augmenter
 from tasks.training.loader import CropStore, FaceBatches
+from tasks.training.phases import TrainingFaces
 from tasks.training.recipes import TransformSpec, load_recipe
-from tasks.training.train import _build, read_split
+from tasks.training.splits import read_split
 
 SIDE = 48
 TINY = 2 * 50 * SIDE * SIDE * 3  # two of the toy's shards
@@ -106,11 +107,11 @@ def test_validation_is_never_augmented(toy: Any, tmp_path: Path) -> None:
         update={"augmentation": (TransformSpec(name="InvertImg", arguments={"p": 1.0}),)}
     )
     splits = {name: read_split(toy.manifests / f"{name}.parquet") for name in ("train", "valid")}
-    _, batches = _build(recipe, splits, toy.faces, 1, 2)
-    valid = np.concatenate([batches["valid"][index][0] for index in range(len(batches["valid"]))])
+    faces = TrainingFaces(recipe, splits, toy.faces, 1, 2).of(*recipe.stages())
+    valid = np.concatenate([faces.valid[index][0] for index in range(len(faces.valid))])
     assert np.array_equal(valid, load_crops(splits["valid"].rows, toy.faces, SIDE, 2))
-    pixels, _ = batches["train"][0]
-    chosen = batches["train"].order(0)[: len(pixels)]
+    pixels, _ = faces.train[0]
+    chosen = faces.train.order(0)[: len(pixels)]
     assert np.array_equal(pixels, 255 - load_crops(splits["train"].rows, toy.faces, SIDE, 2)[chosen])
 
 

@@ -22,17 +22,21 @@ from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training import callbacks, fit
 from tasks.training.fit import Fitted
 from tasks.training.loader import FaceBatches
+from tasks.training.phases import TrainingFaces, balanced_weights
 from tasks.training.recipes import load_recipe
+from tasks.training.splits import read_split
 from tasks.training.state import Progress, TrainingState
-from tasks.training.train import _build, _fit, read_split
+from tasks.training.train import _network
 
 
 def fit_only(toy: Any, out: Path, seed: int, epochs: int, **changes: Any) -> Fitted:
     """A training without the artefact, which takes longest."""
     recipe = load_recipe(str(toy.recipe)).model_copy(update={"epochs": epochs, **changes})
     splits = {name: read_split(toy.manifests / f"{name}.parquet") for name in ("train", "valid")}
-    network, batches = _build(recipe, splits, toy.faces, seed, 2)
-    return _fit(network, recipe, batches, splits["train"].labels, out / "state", "mine", out / "history.csv", False)
+    network = _network(recipe, seed, "f32")
+    faces = TrainingFaces(recipe, splits, toy.faces, seed, 2)
+    record = fit.Record(TrainingState(out / "state", "mine"), out / "history.csv", False)
+    return fit.fit(network, recipe.stages(), faces.of, record)
 
 
 def test_a_separable_problem_is_learnt(toy: Any, trained: Any) -> None:
@@ -101,7 +105,7 @@ def test_a_split_without_one_class_is_refused(toy: Any, tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(toy: Any, tmp_path: Path) -> None:
     with pytest.raises(
-        FauxfaceError, match=r"the loss is (nan|inf) in epoch \d, (batch \d+|validation).*learning_rate"
+        FauxfaceError, match=r"the loss is (nan|inf) in phase 'all', epoch \d, (batch \d+|validation).*learning_rate"
     ):
         toy.train(tmp_path, learning_rate=1e30)
     assert not (tmp_path / "model").exists()
@@ -109,7 +113,7 @@ def test_a_loss_that_is_no_number_stops_with_epoch_and_batch(toy: Any, tmp_path:
 
 def test_class_weights_make_both_classes_count_the_same() -> None:
     labels = np.array([0] * 30 + [1] * 10, np.int8)
-    weights = fit.balanced_weights(labels)
+    weights = balanced_weights(labels)
     assert weights[0] * 30 == pytest.approx(weights[1] * 10)
     assert weights[0] * 30 + weights[1] * 10 == pytest.approx(40)
 
@@ -141,7 +145,7 @@ def test_the_data_is_told_each_epoch_before_its_first_batch(
 def test_progress_lines_are_written_once_an_epoch_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    show = callbacks.ShowProgress(2, 3)
+    show = callbacks.ShowProgress("mixed", 2, 3)
     for epoch in range(2):
         show.on_epoch_begin(epoch)
         for batch in range(3):
@@ -149,19 +153,21 @@ def test_progress_lines_are_written_once_an_epoch_where_there_is_no_terminal(
         show.on_epoch_end(epoch, {"loss": 0.5, "val_loss": 0.25, "val_auc": 0.75})
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 2
-    assert lines[1].startswith("epoch 2/2")
+    assert lines[1].startswith("mixed: epoch 2/2")
     assert "val_loss=0.250" in lines[1]
 
 
 def test_a_state_of_another_training_is_not_used(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("adam", "mse")
-    progress = Progress(epochs=2, best_epoch=1, best_loss=0.5, best=model.get_weights())
+    progress = Progress(epochs=2, best_epoch=1, best_value=0.5, best=model.get_weights())
     TrainingState(tmp_path, "mine").save(model, progress)
-    assert TrainingState(tmp_path, "mine").restore(model).epochs == 2
-    assert TrainingState(tmp_path, "other").restore(model).epochs == 0
+    found = TrainingState(tmp_path, "mine").read(model)
+    assert found is not None
+    assert found.progress.epochs == 2
+    assert TrainingState(tmp_path, "other").read(model) is None
     (tmp_path / "state.npz").write_bytes((tmp_path / "state.npz").read_bytes()[:100])
-    assert TrainingState(tmp_path, "mine").restore(model).epochs == 0
+    assert TrainingState(tmp_path, "mine").read(model) is None
 
 
 def test_the_crop_parameters_are_in_the_card(trained: Any) -> None:
@@ -178,14 +184,26 @@ def test_a_training_killed_before_its_model_was_saved_writes_its_history_again(t
     assert (tmp_path / "history.csv").read_bytes() == before
 
 
-def test_a_cosine_rises_for_an_epoch_and_falls_to_nothing() -> None:
-    recipe = load_recipe("cnn3").model_copy(update={"epochs": 5, "learning_rate": 0.01})
+def rates_of(steps: int, **changes: Any) -> list[float]:
+    """The rate before each step of a phase of 5 epochs of 10 batches."""
+    (phase,) = load_recipe("cnn3").model_copy(update={"epochs": 5, "learning_rate": 0.01, **changes}).stages()
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    fit.compile_for(model, recipe, batches=10)
+    fit.compile_for(model, phase, batches=10)
     rates = []
-    for step in range(51):
+    for step in range(steps):
         model.optimizer.iterations.assign(step)
         rates.append(float(model.optimizer.learning_rate))
+    return rates
+
+
+def test_a_stepped_rate_falls_after_each_epoch_and_not_within_it() -> None:
+    rates = rates_of(50, schedule="step", step_factor=0.1)
+    expected = [0.01 * 0.1**epoch for epoch in range(5) for _ in range(10)]
+    assert rates == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_cosine_rises_for_an_epoch_and_falls_to_nothing() -> None:
+    rates = rates_of(51, schedule="cosine")
     assert np.argmax(rates) == 10
     assert max(rates) == pytest.approx(0.01)
     assert (np.diff(rates[:11]) > 0).all()

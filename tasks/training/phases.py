@@ -1,0 +1,91 @@
+"""The faces of each phase of a training, as batches for Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.scoring.crops import by_shard, read_shard
+from tasks.training.augment import Augmenter
+from tasks.training.loader import CropStore, FaceBatches
+from tasks.training.recipes import Phase, Recipe
+from tasks.training.splits import Split, of_phase
+
+NAMED = 3  # faces of a batch that an error names
+
+
+@dataclass(frozen=True)
+class PhaseFaces:
+    """What one phase trains on and chooses by."""
+
+    train: FaceBatches
+    valid: FaceBatches
+    class_weight: dict[int, float] | None
+    rows: Split
+    faces: Path
+    batch_size: int
+
+    def members(self, epoch: int, batch: int) -> list[str]:
+        """Return where the first faces of a training batch come from, as `dataset/member`."""
+        order = self.train.order(epoch)[batch * self.batch_size :][: min(NAMED, self.batch_size)]
+        rows = self.rows.rows.iloc[order]
+        found = []
+        for (dataset, shard), places in by_shard(rows):
+            part = rows.iloc[places]
+            table = read_shard(self.faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["member"])
+            found += [f"{dataset}/{member}" for member in table.column("member").to_pylist()]
+        return found
+
+
+class TrainingFaces:
+    """Makes the batches of each phase; decoded faces are kept as long as the phases use the same data sets."""
+
+    def __init__(self, recipe: Recipe, splits: Mapping[str, Split], faces: Path, seed: int, workers: int) -> None:
+        self._recipe = recipe
+        self._splits = splits
+        self._faces = faces
+        self._seed = seed
+        self._workers = workers
+        self._kept: tuple[tuple[str, ...] | None, dict[str, CropStore]] | None = None
+
+    def of(self, phase: Phase) -> PhaseFaces:
+        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do."""
+        splits = of_phase(self._splits, phase)
+        stores = self._stores(phase.datasets, splits)
+        train = FaceBatches(
+            stores["train"],
+            splits["train"].labels,
+            self._recipe.batch_size,
+            seed=self._seed,
+            shuffle=True,
+            augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise),
+            workers=self._workers,
+        )
+        weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
+        valid = self._plain(stores["valid"], splits["valid"])
+        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
+
+    def valid(self) -> FaceBatches:
+        """Return the whole validation split, in its order, as it was stored."""
+        return self._plain(self._stores(None, self._splits)["valid"], self._splits["valid"])
+
+    def _plain(self, store: CropStore, split: Split) -> FaceBatches:
+        return FaceBatches(store, split.labels, self._recipe.batch_size, workers=self._workers)
+
+    def _stores(self, datasets: tuple[str, ...] | None, splits: Mapping[str, Split]) -> dict[str, CropStore]:
+        if self._kept is None or self._kept[0] != datasets:
+            self._kept = None  # its memory is needed for the next
+            size = self._recipe.input_size
+            made = {name: CropStore(split.rows, self._faces, size, self._workers) for name, split in splits.items()}
+            self._kept = (datasets, made)
+        return self._kept[1]
+
+
+def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:
+    """Return the weight of each class that makes both count the same: n / (2 n_class)."""
+    counts = np.bincount(labels, minlength=2)
+    return {label: float(len(labels) / (2 * count)) for label, count in enumerate(counts)}
