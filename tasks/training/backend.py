@@ -81,21 +81,6 @@ def computing_in(precision: Precision) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def use_all_devices() -> int:
-    """Spread each batch over all accelerators of this machine, if there are several, and return how many are used.
-
-    To be called before the network is built. Keras does so on its JAX backend alone: on the others one is used.
-    """
-    import keras
-
-    if keras.backend.backend() != "jax":
-        return 1
-    devices = keras.distribution.list_devices()
-    if len(devices) > 1:
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-    return len(devices)
-
-
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that decide what a training computes."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}

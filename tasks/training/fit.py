@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
+from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
 from tasks.training.recipes import Phase
 from tasks.training.state import Progress, Saved, TrainingState
@@ -75,8 +76,8 @@ def _fit_phase(
     if progress.epochs == end or _stopped(progress):
         return
     model.fit(
-        faces.train,
-        validation_data=faces.valid,
+        spread(faces.train),
+        validation_data=spread(faces.valid),
         epochs=end,
         initial_epoch=progress.epochs,
         class_weight=faces.class_weight,

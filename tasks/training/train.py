@@ -13,22 +13,14 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.calibration import fit_temperature
 from tasks.evaluation.metrics import summary
-from tasks.evaluation.threshold import best_threshold
+from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
 from tasks.manifests.schemas import shard_name
 from tasks.params import CropParams, FauxfaceError, TrainParams
 from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
-from tasks.training.backend import (
-    Precision,
-    choose_precision,
-    computing_in,
-    device,
-    prepare_backend,
-    use_all_devices,
-    versions,
-)
+from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.recipes import Recipe, load_recipe
 from tasks.training.splits import Split, of_phase, read_split
 
@@ -83,8 +75,7 @@ def train(
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
-    saved = network if precision == "f32" else _in_f32(network, recipe)
-    card = _save(saved, batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     kept.remove()
     return TrainResult(card, _report(card, fitted, splits, precision))
 
@@ -108,6 +99,7 @@ def _network(recipe: Recipe, seed: int, precision: Precision) -> keras.Model:
     """Return the recipe's network with the weights that its training begins with; all drawing is seeded here."""
     import keras
 
+    from tasks.training.parallel import use_all_devices
     from tasks.training.zoo import build_network
 
     use_all_devices()
@@ -118,10 +110,12 @@ def _network(recipe: Recipe, seed: int, precision: Precision) -> keras.Model:
         )
 
 
-def _in_f32(network: keras.Model, recipe: Recipe) -> keras.Model:
-    """Return the same network without the mark of the precision that it was trained in; its weights were f32 anyway."""
+def _plain(network: keras.Model, recipe: Recipe) -> keras.Model:
+    """Return the same network as one device computes it in f32; its weights were f32 in any case."""
+    from tasks.training.parallel import use_one_device
     from tasks.training.zoo import build_network
 
+    use_one_device()
     plain = build_network(recipe.network, recipe.input_size, recipe.network_arguments)
     plain.set_weights(network.get_weights())
     return plain
@@ -144,9 +138,10 @@ def _save(
     logits = np.asarray(logit_model(network).predict(batches, verbose=0), np.float32).reshape(-1)
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
-    threshold = best_threshold(labels, p_fake)
+    threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
     valid = {name: value for name, value in summary(labels, p_fake, threshold).items() if name != "reasons"}
-    about = About(recipe.model_dump(mode="json"), crop, threshold, temperature, seed, data, valid, versions(), device())
+    settings = recipe.model_dump(mode="json")
+    about = About(settings, crop, threshold, strict, temperature, seed, data, valid, versions(), device())
     return save_artefact(network, out, about, batches[0][0][:COMPARED])
 
 

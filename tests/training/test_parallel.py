@@ -1,0 +1,53 @@
+"""Data parallel training on two logical CPU devices, where JAX, which is no dependency, is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import json
+from pathlib import Path
+from tasks.training.backend import prepare_backend
+prepare_backend()
+from tasks.params import CropParams, TrainParams
+from tasks.training import fit, parallel
+from tasks.training.train import train
+
+used = []
+spread = parallel.spread
+fit.spread = lambda batches: used.append(parallel.devices_in_use()) or spread(batches)
+root, out = Path({root!r}), Path({out!r})
+params = TrainParams(recipe={recipe!r}, seed=3, epochs=2, batch_size=15)  # neither 15 nor the last 10 are for two
+result = train(root / "manifests", root / "faces", out / "model", CropParams(), params, out / "state",
+               out / "history.csv", workers=2, progress=False)
+print(json.dumps({{**result.report, "used": used}}))
+"""
+
+
+def trained_on(toy: Any, devices: int, out: Path, project: Path) -> dict[str, Any]:
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    surroundings = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    script = SCRIPT.format(root=str(toy.root), out=str(out), recipe=str(toy.recipe))
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=project, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+@pytest.mark.timeout(300)
+def test_two_devices_learn_what_one_does(toy: Any, tmp_path: Path, project: Path) -> None:
+    one = trained_on(toy, 1, tmp_path / "one", project)
+    two = trained_on(toy, 2, tmp_path / "two", project)
+    assert (one["used"], two["used"]) == ([1, 1], [2, 2])
+    assert two["valid_loss"] == pytest.approx(one["valid_loss"], rel=0.1)
+    assert two["device"] == "jax cpu"
