@@ -50,7 +50,13 @@ def score(
         label: _score_archive(archive, params, place, card, out, retry_failed)
         for label, archive in zip(labels(archives), archives, strict=True)
     }
-    summary = {"model_id": card.model_id, "threshold": card.threshold, "archives": scored}
+    rule = params.score.threshold
+    summary = {
+        "model_id": card.model_id,
+        "threshold": card.threshold_by(rule),
+        "threshold_rule": rule,
+        "archives": scored,
+    }
     if not sources:
         write_json(REPORTS / "score.json", summary)
     alarms = [name for name, metrics in scored.items() if metrics.get("comparison", {}).get("alarm")]
@@ -111,7 +117,7 @@ def _start(
         archive=folder.archive,
         name=archive.name,
         source=without_secrets(archive.source),
-        threshold=card.threshold,
+        threshold=card.threshold_by(params.score.threshold),
         params=params.score.recipe(),
         started=now(),
         expected=expected,
@@ -130,7 +136,7 @@ def _run(
     with open_runner(params.runner) as runner, progress_bar(f"score {start.name}", start.expected) as bar:
         job = ScoreJob(
             start.archive, folder.absolute(), start.key, model, card.crop, settings.keep, runner.threads,
-            settings.verdict, retry,
+            settings.verdict, settings.threshold, settings.precision, retry,
         )  # fmt: skip
         done = finished_shards(job)
         for part in done.values():

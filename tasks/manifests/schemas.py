@@ -105,6 +105,7 @@ SCORES = pa.schema(
         pa.field("image_p_fake", pa.float32()),
         pa.field("image_is_fake", pa.bool_()),
         pa.field("verdict_rule", pa.string(), nullable=False),
+        pa.field("threshold_rule", pa.string(), nullable=False),
         pa.field("model_id", pa.string(), nullable=False),
     ]
 )

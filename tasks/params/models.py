@@ -16,6 +16,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=6
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Keep = Literal["largest", "all", "centre", "most_confident"]
 Verdict = Literal["max", "mean", "largest"]
+ThresholdRule = Literal["balanced", "false_alarm"]
+Precision = Literal["f32", "bf16"]
 
 
 class FolderLabel(Frozen):
@@ -123,7 +125,7 @@ class CropParams(Frozen):
     # Search images without a face turned by 90, 180 and 270 degrees as well.
     second_look: bool = False
     # Of the detector's networks. bf16 is faster on processors that have it, and moves boxes by a pixel or two.
-    precision: Literal["f32", "bf16"] = "f32"
+    precision: Precision = "f32"
     max_pixels: int = Field(100_000_000, ge=1)
     shard: int = Field(1000, ge=1, le=100_000)
 
@@ -193,6 +195,12 @@ class ScoreParams(Frozen):
     keep: Keep = "all"
     # Which p_fake stands for an image with several faces.
     verdict: Verdict = "max"
+    # Which of the model's two thresholds decides: that of the best balanced accuracy, or that of at most 1 % false
+    # alarms, both on valid.
+    threshold: ThresholdRule = "balanced"
+    # Of the classifier. bf16 is faster on processors that have it, and moves p_fake in the third decimal
+    # (benchmarks/precision.py).
+    precision: Precision = "f32"
     shard: int = Field(1000, ge=1, le=100_000)
     compare: CompareParams = CompareParams()
 

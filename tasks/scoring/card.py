@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from tasks.params import CropParams, FauxfaceError
 from tasks.params.files import sha256_file
 from tasks.params.frozen import Frozen
+from tasks.params.models import ThresholdRule
 
 CARD = "card.json"
 ARCHITECTURE = "architecture.json"
@@ -22,7 +23,11 @@ FILES = (ARCHITECTURE, WEIGHTS, SCORER, SCORER_WEIGHTS)
 
 
 class ModelCard(Frozen):
-    """card.json. Calibrated p_fake = sigmoid(logit / temperature); a face counts as fake from `threshold` upwards."""
+    """card.json. Calibrated p_fake = sigmoid(logit / temperature); a face counts as fake from a threshold upwards.
+
+    `threshold` is that of the best balanced accuracy on valid, `threshold_false_alarm` the lowest that calls at most
+    1 % of valid's reals fake.
+    """
 
     format: Literal[1] = 1
     model_id: str = Field(pattern=r"^[0-9a-f]{12}$")
@@ -30,6 +35,7 @@ class ModelCard(Frozen):
     input_size: int = Field(ge=1)
     crop: CropParams
     threshold: float
+    threshold_false_alarm: float
     temperature: float = Field(gt=0)
     seed: int
     data: dict[str, str]
@@ -41,17 +47,28 @@ class ModelCard(Frozen):
     def expected_id(self) -> str:
         """Return the id that the card's own content leads to; one that differs from `model_id` was edited."""
         files = (self.files[ARCHITECTURE], self.files[WEIGHTS])
-        return model_id(*files, self.crop, self.input_size, self.threshold, self.temperature)
+        thresholds = (self.threshold, self.threshold_false_alarm)
+        return model_id(*files, self.crop, self.input_size, thresholds, self.temperature)
+
+    def threshold_by(self, rule: ThresholdRule) -> float:
+        """Return the threshold that a setting names."""
+        return self.threshold if rule == "balanced" else self.threshold_false_alarm
 
 
 def model_id(
-    architecture: str, weights: str, crop: CropParams, input_size: int, threshold: float, temperature: float
+    architecture: str,
+    weights: str,
+    crop: CropParams,
+    input_size: int,
+    thresholds: tuple[float, float],
+    temperature: float,
 ) -> str:
     """Return 12 hexadecimal digits that stand for everything which decides a verdict.
 
     `architecture` and `weights` are SHA-256 digests of the files; of the crop only what decides its pixels counts.
+    `thresholds` are that of the best balanced accuracy and that of few false alarms.
     """
-    content = [architecture, weights, crop.recipe(), input_size, threshold, temperature]
+    content = [architecture, weights, crop.recipe(), input_size, *thresholds, temperature]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""The trained network for inference: OpenVINO at f32, loaded in a fraction of a second, without Keras."""
+"""The trained network for inference: OpenVINO, loaded in a fraction of a second, without Keras."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.imaging.resize import resize_to
 from tasks.params import FauxfaceError
+from tasks.params.models import Precision
 from tasks.scoring.card import SCORER, ModelCard, load_card
 
 # Small batches on several streams beat one big batch on a CPU; every batch is filled up to this size, so that a
@@ -28,13 +29,13 @@ class Classifier:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, model: Path, threads: int = 0) -> Classifier:
-        """Load the model in the folder `model` onto `threads` CPU threads (0: all of them).
+    def load(cls, model: Path, threads: int = 0, precision: Precision = "f32") -> Classifier:
+        """Load the model in the folder `model` onto `threads` CPU threads (0: all of them), to compute at `precision`.
 
         Raises FauxfaceError when the folder holds no model or a file differs from what its card says.
         """
         card = load_card(model)
-        return cls(card, compile_scorer(model / SCORER, card.input_size, threads))
+        return cls(card, compile_scorer(model / SCORER, card.input_size, threads, precision))
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logit of each crop, (n,) float32; `crops` are (n, side, side, 3) uint8 RGB of any side."""
@@ -67,12 +68,13 @@ def probability(logits: NDArray[np.floating], temperature: float) -> NDArray[np.
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)), np.float32)
 
 
-def compile_scorer(path: Path, size: int, threads: int = 0) -> openvino.CompiledModel:
-    """Compile an exported scorer for the CPU at f32, with batches of BATCH images of `size` pixels.
+def compile_scorer(path: Path, size: int, threads: int = 0, precision: Precision = "f32") -> openvino.CompiledModel:
+    """Compile an exported scorer for the CPU, with batches of BATCH images of `size` pixels.
 
-    Left to itself OpenVINO computes in bf16 on CPUs with AMX, which moves verdicts.
+    Left to itself OpenVINO computes in bf16 on CPUs with AMX, which moves verdicts; on a CPU without bf16 it computes
+    at f32 whatever it is told.
     """
-    settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
+    settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
     if threads > 0:
         settings["INFERENCE_NUM_THREADS"] = str(threads)
     try:

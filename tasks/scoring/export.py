@@ -33,6 +33,7 @@ IMAGE_COLUMNS = [
     "image_p_fake",
     "image_is_fake",
     "verdict_rule",
+    "threshold_rule",
     "model_id",
 ]
 

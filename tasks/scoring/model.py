@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tasks.params import FauxfaceError
+from tasks.params.models import Precision
 from tasks.scoring.card import CARD, FILES, ModelCard, load_card
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.folder import Folder
@@ -41,19 +42,19 @@ def card_at(url: str) -> ModelCard:
         return load_card(folder)
 
 
-def shared_classifier(place: ModelPlace, threads: int) -> Classifier:
+def shared_classifier(place: ModelPlace, threads: int, precision: Precision = "f32") -> Classifier:
     """Return this process's copy of a model on `threads` CPU threads, verified and loaded at the first call.
 
     Raises FauxfaceError when it is not there, damaged, or another one by now.
     """
     with _loading:
-        return _load(place, threads)
+        return _load(place, threads, precision)
 
 
 @lru_cache(maxsize=2)
-def _load(place: ModelPlace, threads: int) -> Classifier:
+def _load(place: ModelPlace, threads: int, precision: Precision) -> Classifier:
     with _on_disk(place.url) as folder:
-        classifier = Classifier.load(folder, threads)
+        classifier = Classifier.load(folder, threads, precision)
     if (found := classifier.card.model_id) != place.model_id:
         raise FauxfaceError(
             f"{place.url}: holds model {found} now, this scoring began with {place.model_id}. Start it again, and let "

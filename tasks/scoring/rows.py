@@ -11,26 +11,38 @@ from tasks.detection.columns import face_columns
 from tasks.detection.onepass import ImageResult
 from tasks.manifests.parts import Row
 from tasks.manifests.schemas import SCORES
-from tasks.params.models import Verdict
+from tasks.params.models import ThresholdRule, Verdict
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.verdict import image_p_fake
 
 
 def score_rows(
-    results: Sequence[ImageResult], indices: Sequence[int], archive: str, classifier: Classifier, rule: Verdict
+    results: Sequence[ImageResult],
+    indices: Sequence[int],
+    archive: str,
+    classifier: Classifier,
+    rule: Verdict,
+    threshold_rule: ThresholdRule,
 ) -> list[Row]:
     """Classify all faces of `results` in one batch; one row per face, one with nulls for an image without a face.
 
-    `indices` are the inputs' places in the source; `rule` makes an image's verdict of its faces'.
+    `indices` are the inputs' places in the source; `rule` makes an image's verdict of its faces'; `threshold_rule`
+    says which of the model's thresholds decides.
     """
     faces = [face.rgb for result in results for face in result.faces]
     p_fake = iter(classifier.p_fake(np.stack(faces)).tolist() if faces else ())
     card = classifier.card
-    shared = {"archive": archive, "verdict_rule": rule, "model_id": card.model_id}
+    threshold = card.threshold_by(threshold_rule)
+    shared = {
+        "archive": archive,
+        "verdict_rule": rule,
+        "threshold_rule": threshold_rule,
+        "model_id": card.model_id,
+    }
     rows: list[Row] = []
     for index, result in zip(indices, results, strict=True):
         scores = list(islice(p_fake, len(result.faces)))
-        rows += _rows_of(result, scores, {**shared, "index": index}, rule, card.threshold)
+        rows += _rows_of(result, scores, {**shared, "index": index}, rule, threshold)
     return rows
 
 

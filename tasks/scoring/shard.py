@@ -12,7 +12,7 @@ from itertools import islice
 from tasks.detection.onepass import ImageResult, faces_of, shared_detector
 from tasks.manifests.parts import Row
 from tasks.params import CropParams, ScoreParams
-from tasks.params.models import Verdict
+from tasks.params.models import Precision, ThresholdRule, Verdict
 from tasks.scoring.counts import SUCCESSES, ScoreCounts, count_rows
 from tasks.scoring.memory import return_large_blocks
 from tasks.scoring.model import ModelPlace, shared_classifier
@@ -21,7 +21,7 @@ from tasks.scoring.store import ScoreFolder
 from tasks.sources import Member, Shard
 
 # Raise it when a change of the code changes what a part holds.
-SCORE_FORMAT = 3
+SCORE_FORMAT = 4
 LOOKUPS = 16
 IMAGES_PER_BATCH = 64  # classified together: enough to fill the network, little enough to hold in memory
 
@@ -41,6 +41,8 @@ class ScoreJob:
     keep: str
     threads: int
     verdict: Verdict = "max"
+    threshold: ThresholdRule = "balanced"
+    precision: Precision = "f32"
     retry: bool = False
 
 
@@ -96,10 +98,11 @@ def _successes(job: ScoreJob, index: int) -> list[Row]:
 def _scored(job: ScoreJob, indices: Sequence[int], members: Sequence[Member]) -> Iterator[Row]:
     detector = shared_detector(job.crop)
     results = faces_of(members, job.crop, job.keep, detector, job.threads)
-    classifier = shared_classifier(job.model, job.threads)
+    classifier = shared_classifier(job.model, job.threads, job.precision)
     places = iter(indices)
     for batch in _batches(results):
-        yield from score_rows(batch, list(islice(places, len(batch))), job.archive, classifier, job.verdict)
+        here = list(islice(places, len(batch)))
+        yield from score_rows(batch, here, job.archive, classifier, job.verdict, job.threshold)
 
 
 def _batches(results: Iterable[ImageResult]) -> Iterator[list[ImageResult]]:

@@ -33,6 +33,7 @@ class About:
     recipe: dict[str, Any]
     crop: CropParams
     threshold: float
+    threshold_false_alarm: float
     temperature: float
     seed: int
     data: dict[str, str]
@@ -59,7 +60,8 @@ def save_artefact(network: keras.Model, folder: Path, about: About, faces: NDArr
 def _card(folder: Path, network: keras.Model, about: About) -> ModelCard:
     files = {name: sha256_file(folder / name) for name in FILES}
     size = int(network.input_shape[1])
-    identity = model_id(files[ARCHITECTURE], files[WEIGHTS], about.crop, size, about.threshold, about.temperature)
+    thresholds = (about.threshold, about.threshold_false_alarm)
+    identity = model_id(files[ARCHITECTURE], files[WEIGHTS], about.crop, size, thresholds, about.temperature)
     return ModelCard(model_id=identity, input_size=size, files=files, **vars(about))
 
 

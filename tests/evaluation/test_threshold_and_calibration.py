@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.evaluation.calibration import expected_calibration_error, fit_temperature, reliability
-from tasks.evaluation.threshold import best_threshold
+from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
 
 
 def balanced_accuracy(labels: np.ndarray, says_fake: np.ndarray) -> float:
@@ -32,6 +32,43 @@ def test_of_equally_good_thresholds_the_one_nearest_to_a_half_is_taken() -> None
     labels = np.array([1, 0, 1, 0, 1, 0])
     p_fake = np.array([0.95, 0.9, 0.6, 0.4, 0.1, 0.05])
     assert best_threshold(labels, p_fake) == 0.5
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=60),
+    st.sampled_from([0.01, 0.05, 0.29, 0.5]),
+)
+def test_no_lower_threshold_keeps_the_rate_of_false_alarms(rows: list[tuple[int, int]], rate: float) -> None:
+    labels = np.array([0, *(label for label, _ in rows)])
+    p_fake = np.array([3, *(value for _, value in rows)]) / 20
+    chosen = false_alarm_threshold(labels, p_fake, rate)
+    reals = p_fake[labels == 0]
+    assert np.mean(reals >= chosen) <= rate + 1e-12
+    lower = p_fake[p_fake < chosen]
+    assert not len(lower) or np.mean(reals >= lower.max()) > rate
+
+
+def test_one_of_a_hundred_reals_may_be_called_fake_and_none_of_fewer() -> None:
+    reals = np.arange(100) / 200  # 0 to 0.495
+    labels = np.array([0] * 100 + [1] * 2)
+    assert false_alarm_threshold(labels, np.array([*reals, 0.1, 0.9])) == pytest.approx(0.4925)
+    assert false_alarm_threshold(labels[1:], np.array([*reals[1:], 0.1, 0.9])) == pytest.approx((0.495 + 0.9) / 2)
+    assert false_alarm_threshold(labels, np.array([*reals, 0.1, 0.2]), 0.0) == pytest.approx((0.495 + 1) / 2)
+
+
+def test_where_a_real_is_taken_for_fake_for_certain_nothing_is_called_fake() -> None:
+    p_fake = np.array([1.0, 0.2, 1.0], np.float32)
+    chosen = false_alarm_threshold(np.array([0, 0, 1]), p_fake)
+    assert 1.0 < chosen < 1.0001
+    assert not np.any(p_fake >= chosen)
+
+
+def test_neighbours_without_a_number_between_them_are_told_apart() -> None:
+    just_below = np.nextafter(np.float32(1), np.float32(0))
+    for below, above in ((just_below, np.float32(1)), (np.nextafter(just_below, np.float32(0)), just_below)):
+        p_fake = np.array([below, above], np.float32)
+        assert (p_fake >= false_alarm_threshold(np.array([0, 1]), p_fake)).tolist() == [False, True]
 
 
 def test_the_temperature_that_made_the_logits_is_found() -> None:

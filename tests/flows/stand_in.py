@@ -13,7 +13,7 @@ from tasks.params.files import sha256_file, write_json
 from tasks.scoring.card import ARCHITECTURE, CARD, FILES, SCORER, WEIGHTS, ModelCard, model_id
 
 SIZE = 32
-THRESHOLD = 0.5
+THRESHOLD, STRICT = 0.5, 0.9
 CROP = CropParams(size=64)
 
 
@@ -35,11 +35,12 @@ def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:
 def _card(folder: Path) -> ModelCard:
     files = {name: sha256_file(folder / name) for name in FILES}
     return ModelCard(
-        model_id=model_id(files[ARCHITECTURE], files[WEIGHTS], CROP, SIZE, THRESHOLD, 1.0),
+        model_id=model_id(files[ARCHITECTURE], files[WEIGHTS], CROP, SIZE, (THRESHOLD, STRICT), 1.0),
         recipe={"name": "stand-in"},
         input_size=SIZE,
         crop=CROP,
         threshold=THRESHOLD,
+        threshold_false_alarm=STRICT,
         temperature=1.0,
         seed=1,
         data={},

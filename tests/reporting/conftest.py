@@ -166,6 +166,7 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         input_size=128,
         crop=workspace.params.crop,
         threshold=THRESHOLD,
+        threshold_false_alarm=0.9,
         temperature=1.2,
         seed=1,
         data={name: split["sha256"][name] for name in ("train", "valid")},
@@ -241,5 +242,6 @@ def _scored(member: str, p_fake: float) -> dict[str, Any]:
         "p_fake": p_fake,
         "is_fake": p_fake >= THRESHOLD,
         "verdict_rule": "max",
+        "threshold_rule": "balanced",
         "model_id": MODEL,
     }

@@ -38,7 +38,8 @@ def face_row(index: int, p_fake: float, **facts: Any) -> dict[str, Any]:
 def empty_row(index: int, status: str, **facts: Any) -> dict[str, Any]:
     """Return the row of an input without a face."""
     image = {"archive": "a-0", "index": index, "member": f"{index}.jpg", "status": status, "error": "", "n_faces": 0}
-    return {**dict.fromkeys(SCORES.names), **image, "verdict_rule": "max", "model_id": MODEL, **facts}
+    rules = {"verdict_rule": "max", "threshold_rule": "balanced", "model_id": MODEL}
+    return {**dict.fromkeys(SCORES.names), **image, **rules, **facts}
 
 
 def make_scoring(

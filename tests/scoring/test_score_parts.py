@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tasks.params import CropParams, ScoreParams
-from tasks.params.models import Verdict
+from tasks.params.models import ThresholdRule, Verdict
 from tasks.scoring.model import ModelPlace
 from tasks.scoring.shard import (
     ScoreJob,
@@ -22,10 +22,14 @@ from tasks.scoring.shard import (
 from tasks.scoring.store import ScoreStore
 from tasks.sources import open_source
 
+BALANCED, STRICT = 0.25, 0.3
+
 
 class Card:
     model_id = "0123456789ab"
-    threshold = 0.5
+
+    def threshold_by(self, rule: ThresholdRule) -> float:
+        return {"balanced": BALANCED, "false_alarm": STRICT}[rule]
 
 
 class Brightness:
@@ -39,7 +43,7 @@ class Brightness:
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScoreJob:
-    monkeypatch.setattr("tasks.scoring.shard.shared_classifier", lambda place, threads: Brightness())
+    monkeypatch.setattr("tasks.scoring.shard.shared_classifier", lambda place, threads, precision: Brightness())
     folder = ScoreStore(str(tmp_path)).folder("0123456789ab", "groups-0")
     place = ModelPlace("stands in", "0123456789ab")
     return ScoreJob("groups-0", folder, "key", place, CropParams(min_face=20), "all", 2)
@@ -57,7 +61,7 @@ def test_every_face_has_its_row_and_every_image_without_one_too(job: ScoreJob, r
     assert (
         faces.groupby("member")["face_index"].apply(sorted).map(len) == faces.groupby("member")["n_faces"].first()
     ).all()
-    assert counts.fake_faces == (faces["p_fake"] >= 0.5).sum() == faces["is_fake"].sum()
+    assert counts.fake_faces == (faces["p_fake"] >= BALANCED).sum() == faces["is_fake"].sum()
     assert counts.fake_images == faces[faces["is_fake"].astype(bool)]["member"].nunique()
     assert counts.histogram == np.histogram(faces["p_fake"], 20, (0, 1))[0].tolist()
     assert rows.groupby("member", sort=False)["index"].unique().tolist() == [[place] for place in range(len(members))]
@@ -100,8 +104,10 @@ def test_the_key_follows_source_model_and_settings() -> None:
         score_key("a", "m", ScoreParams(keep="largest")),
         score_key("a", "m", ScoreParams(shard=10)),
         score_key("a", "m", ScoreParams(verdict="mean")),
+        score_key("a", "m", ScoreParams(threshold="false_alarm")),
+        score_key("a", "m", ScoreParams(precision="bf16")),
     ]
-    assert len(set(keys)) == 6
+    assert len(set(keys)) == 8
     elsewhere = ScoreParams.model_validate({"archives": {"x": {"source": "x.zip"}}, "compare": {"psi": 1}})
     assert keys[0] == score_key("a", "m", elsewhere)
 
@@ -117,6 +123,35 @@ def test_the_verdict_on_an_image_follows_the_rule(job: ScoreJob, real_data: Path
         expected = {"max": image["p_fake"].max(), "mean": image["p_fake"].mean(), "largest": largest}[rule]
         assert image["image_p_fake"].nunique() == 1
         assert image["image_p_fake"].iloc[0] == pytest.approx(expected, abs=1e-6)
-        assert (image["image_is_fake"] == (image["image_p_fake"] >= 0.5)).all()
+        assert (image["image_is_fake"] == (image["image_p_fake"] >= BALANCED)).all()
     assert (rows["verdict_rule"] == rule).all()
     assert counts.fake_images == rows[rows["image_is_fake"].eq(True)]["index"].nunique()
+
+
+@pytest.mark.parametrize(("rule", "threshold"), [("balanced", BALANCED), ("false_alarm", STRICT)])
+def test_the_threshold_that_is_asked_for_decides(
+    job: ScoreJob, real_data: Path, rule: ThresholdRule, threshold: float
+) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(3))
+    score_shard(replace(job, threshold=rule), shard)
+    rows = pd.DataFrame(job.folder.read().to_pylist())
+    faces = rows[rows["face_index"].notna()]
+    assert ((faces["p_fake"] >= BALANCED) & (faces["p_fake"] < STRICT)).any()  # faces that the two judge differently
+    assert (faces["is_fake"] == (faces["p_fake"] >= threshold)).all()
+    assert (faces["image_is_fake"] == (faces["image_p_fake"] >= threshold)).all()
+    assert (rows["threshold_rule"] == rule).all()
+
+
+def test_the_network_computes_at_the_precision_that_is_asked_for(
+    job: ScoreJob, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def load(_place: ModelPlace, _threads: int, precision: str) -> Brightness:
+        asked.append(precision)
+        return Brightness()
+
+    monkeypatch.setattr("tasks.scoring.shard.shared_classifier", load)
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(1))
+    score_shard(replace(job, precision="bf16"), shard)
+    assert asked == ["bf16"]

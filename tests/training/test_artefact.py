@@ -30,7 +30,7 @@ def faces(toy: Any) -> np.ndarray:
 
 @pytest.fixture
 def about() -> About:
-    return About({}, CropParams(), 0.5, 1.0, 1, {}, {}, {}, "tensorflow cpu")
+    return About({}, CropParams(), 0.5, 0.9, 1.0, 1, {}, {}, {}, "tensorflow cpu")
 
 
 def test_the_artefact_is_complete(trained: Any) -> None:
@@ -62,7 +62,9 @@ def test_a_missing_file_is_named(model: Path, name: str) -> None:
         load_card(model)
 
 
-@pytest.mark.parametrize(("key", "value"), [("threshold", 0.9), ("temperature", 3.0), ("input_size", 64)])
+@pytest.mark.parametrize(
+    ("key", "value"), [("threshold", 0.9), ("threshold_false_alarm", 0.5), ("temperature", 3.0), ("input_size", 64)]
+)
 def test_an_edited_card_is_noticed(model: Path, key: str, value: float) -> None:
     card = json.loads((model / CARD).read_text())
     (model / CARD).write_text(json.dumps({**card, key: value}))
@@ -76,6 +78,10 @@ def test_an_edited_card_is_noticed(model: Path, key: str, value: float) -> None:
         (lambda card: {**card, "format": 2}, "format 2"),
         (lambda card: {**card, "thresold": 1}, "thresold"),
         (lambda card: {key: card[key] for key in card if key != "files"}, "files: Field required"),
+        (  # as it was before there were two thresholds
+            lambda card: {key: card[key] for key in card if key != "threshold_false_alarm"},
+            "threshold_false_alarm: Field required. Train again",
+        ),
         (lambda card: [card], "format None"),
     ],
 )
