@@ -1,4 +1,4 @@
-"""A training killed in the middle of an epoch goes on to the weights of an unbroken one."""
+"""A training killed in the middle of an epoch, in any phase, goes on to the weights of an unbroken one."""
 
 from __future__ import annotations
 
@@ -40,16 +40,45 @@ train(root / "manifests", root / "faces", out / "model", CropParams(), TrainPara
 """
 
 
-@pytest.mark.timeout(120)
-def test_sigkill_and_resume_equal_an_unbroken_run(toy: Any, trained: Any, tmp_path: Path, project: Path) -> None:
-    script = SCRIPT.format(epoch=KILLED_IN_EPOCH, root=str(toy.root), out=str(tmp_path), recipe=str(toy.recipe))
+PHASES = """
+phases:
+  - {name: head, trainable: head, epochs: 2}
+  - {name: whole, epochs: 3, learning_rate: 0.001, optimizer: sgd, optimizer_arguments: {momentum: 0.9}}
+"""
+
+
+def kill_in(toy: Any, out: Path, epoch: int, project: Path) -> None:
+    """Train until the middle of `epoch`, counted from 0, and kill the process there."""
+    script = SCRIPT.format(epoch=epoch, root=str(toy.root), out=str(out), recipe=str(toy.recipe))
     killed = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert not (tmp_path / "model").exists()
-    assert (tmp_path / "state" / "state.npz").exists()
+    assert not (out / "model").exists()
+    assert (out / "state" / "state.npz").exists() == (epoch > 0)
+
+
+def assert_equal(one: Path, other: Path) -> None:
+    for name in (*FILES, "card.json"):
+        assert sha256_file(one / "model" / name) == sha256_file(other / "model" / name), name
+    assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
+
+
+@pytest.mark.timeout(300)
+def test_sigkill_and_resume_equal_an_unbroken_run(toy: Any, trained: Any, tmp_path: Path, project: Path) -> None:
+    kill_in(toy, tmp_path, KILLED_IN_EPOCH, project)
     resumed = toy.train(tmp_path)
     assert resumed.report["resumed_after"] == KILLED_IN_EPOCH
-    for name in (*FILES, "card.json"):
-        assert sha256_file(tmp_path / "model" / name) == sha256_file(trained.model / name), name
-    assert (tmp_path / "history.csv").read_bytes() == (trained.folder / "history.csv").read_bytes()
+    assert_equal(tmp_path, trained.folder)
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.timeout(600)
+def test_so_does_a_training_in_phases_killed_between_and_in_them(toy: Any, tmp_path: Path, project: Path) -> None:
+    """The network has batch normalisation and dropout; its head is trained with one optimizer, all with another."""
+    recipe = tmp_path / "phases.yaml"
+    recipe.write_text(toy.recipe.read_text(encoding="utf-8") + PHASES, encoding="utf-8")
+    phased = type(toy)(toy.root, recipe)
+    phased.train(tmp_path / "unbroken")
+    for epoch in (2, 3):  # before the second phase has a state of its own, and when it has
+        kill_in(phased, tmp_path / "killed", epoch, project)
+    assert phased.train(tmp_path / "killed").report["resumed_after"] == 3
+    assert_equal(tmp_path / "killed", tmp_path / "unbroken")
