@@ -28,7 +28,8 @@ def evaluate(params_file: Path) -> dict[str, Any]:
     valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
     features = feature_rows(MANIFESTS / "train.parquet", FACES)
     figures = as_task(measure, "measure")
-    evaluation = figures(features, valid, test, classifier.card.threshold, params.evaluate)
+    card = classifier.card
+    evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate)
     _write(evaluation, time.monotonic() - started)
     return evaluation.report
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.workspace import MODEL, PARAMS
-from tasks.params import CropParams, FauxfaceError, load_params
+from tasks.params import CropParams, FauxfaceError, ScoreParams, load_params
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face, ImageResult
@@ -58,25 +58,28 @@ def predict(
 ) -> None:
     """Say of each face in images how likely it is generated or manipulated.
 
-    The exit status is 1 when an image cannot be read; an image without a face, or with a fake one, is an answer.
+    Threshold and precision are set as in params.yaml (`score`), if there is one here. The exit status is 1 when an
+    image cannot be read; an image without a face, or with a fake one, is an answer.
     """
     from tasks.scoring.classifier import Classifier
     from tasks.scoring.predict import predict as p_fake_of
 
-    classifier = Classifier.load(model)
+    settings = load_params(PARAMS).score if PARAMS.exists() else ScoreParams()
+    classifier = Classifier.load(model, precision=settings.precision)
     card = classifier.card
+    threshold = card.threshold_by(settings.threshold)
     failures = 0
     for result, scores in p_fake_of((result for _, result in _looked_at(images, card.crop)), classifier):
-        verdicts = [{"p_fake": score, "is_fake": score >= card.threshold} for score in scores]
+        verdicts = [{"p_fake": score, "is_fake": score >= threshold} for score in scores]
         faces = [{**_columns(face), **verdict} for face, verdict in zip(result.faces, verdicts, strict=True)]
-        facts = {**_facts(result), "model_id": card.model_id, "threshold": card.threshold, "faces": faces}
+        facts = {**_facts(result), "model_id": card.model_id, "threshold": threshold, "faces": faces}
         lines = [
             f"{'fake' if verdict['is_fake'] else 'real'}  p_fake {verdict['p_fake']:.3f}  {_text(face)}"
             for face, verdict in zip(result.faces, verdicts, strict=True)
         ]
         failures += _say(result, facts, lines, as_json)
     if not as_json:
-        typer.echo(f"model {card.model_id}: fake from p_fake {card.threshold:.3f} up")
+        typer.echo(f"model {card.model_id}: fake from p_fake {threshold:.3f} up")
     _end(failures)
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.confidence import intervals
-from tasks.evaluation.metrics import summary
+from tasks.evaluation.metrics import rates, summary
 from tasks.evaluation.plots import NAMES, plot_frames
-from tasks.evaluation.threshold import best_threshold
+from tasks.evaluation.threshold import FALSE_ALARM_RATE, best_threshold
 from tasks.params import EvaluateParams, FauxfaceError
 
 ERRORS_SHOWN = 12  # of each kind
@@ -33,18 +33,26 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Judge:
-    """What every set of rows is measured with: the model's threshold, the baseline and its own, the bootstrap."""
+    """What every set of rows is measured with: the model's thresholds, the baseline and its own, the bootstrap."""
 
     threshold: float
+    false_alarm: float
     baseline: TrivialBaseline
     baseline_threshold: float
     params: EvaluateParams
 
 
 def evaluate(
-    train: pd.DataFrame, valid: pd.DataFrame, test: pd.DataFrame, threshold: float, params: EvaluateParams
+    train: pd.DataFrame,
+    valid: pd.DataFrame,
+    test: pd.DataFrame,
+    threshold: float,
+    false_alarm: float,
+    params: EvaluateParams,
 ) -> Evaluation:
-    """Measure a model on `test`, at the `threshold` that was chosen on `valid`.
+    """Measure a model on `test`, at the `threshold` of the best balanced accuracy that was chosen on `valid`.
+
+    `operating_points` has accuracy and both rates at that threshold and at `false_alarm`, the model's other one.
 
     `train` has the trivial features and labels (`feature_rows`), `valid` and `test` scores as well (`scored_rows`).
     `overall` are all test rows, `in_domain` those of data sets that also took part in training, `datasets` each by
@@ -55,13 +63,15 @@ def evaluate(
         if rows.empty:
             raise FauxfaceError(f"evaluation: the {name} split holds no faces. Run `fauxface split` again.")
     baseline = TrivialBaseline(params.seed).fit(train)
-    judge = _Judge(threshold, baseline, best_threshold(valid["label"].to_numpy(), baseline.p_fake(valid)), params)
+    trivial = best_threshold(valid["label"].to_numpy(), baseline.p_fake(valid))
+    judge = _Judge(threshold, false_alarm, baseline, trivial, params)
     known = set(train["dataset"])
     in_domain = test[test["dataset"].isin(known)]
     datasets = {str(name): rows for name, rows in test.groupby("dataset", sort=True)}
     cross = _cross_sets({name: rows for name, rows in datasets.items() if name not in known}, in_domain)
     report = {
         "threshold": {"value": threshold, "chosen_on": "valid", "by": "best balanced accuracy", "n": len(valid)},
+        "threshold_false_alarm": _false_alarm(false_alarm, valid),
         OVERALL: _measure(test, judge),
         IN_DOMAIN: _measure(in_domain, judge) if len(in_domain) else None,
         "datasets": {name: {"in_training": name in known, **_measure(rows, judge)} for name, rows in datasets.items()},
@@ -71,6 +81,12 @@ def evaluate(
     main = IN_DOMAIN if len(in_domain) else OVERALL
     sets = {main: in_domain if len(in_domain) else test, **datasets, **cross}
     return Evaluation(_rounded(report), plot_frames(sets, main, threshold))
+
+
+def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
+    """Return where the threshold of few false alarms is from; `n` are the reals that decided it."""
+    by = f"at most {100 * FALSE_ALARM_RATE:g} % false alarms"
+    return {"value": threshold, "chosen_on": "valid", "by": by, "n": int((valid["label"] == 0).sum())}
 
 
 def _cross_sets(test_only: Mapping[str, pd.DataFrame], in_domain: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -91,7 +107,10 @@ def _measure(rows: pd.DataFrame, judge: _Judge) -> dict[str, Any]:
     trivial = _with_intervals(rows, judge.baseline.p_fake(rows), judge.baseline_threshold, judge.params)
     chosen = {name: trivial[name] for name in BASELINE_FIGURES}
     bounds = {name: trivial["intervals"][name] for name in BASELINE_FIGURES}
-    return {**figures, "baseline": {**chosen, "intervals": bounds}}
+    labels, p_fake = rows["label"].to_numpy(), rows["p_fake"].to_numpy()
+    points = {"balanced": judge.threshold, "false_alarm": judge.false_alarm}
+    at = {name: rates(labels, p_fake, threshold) for name, threshold in points.items()}
+    return {**figures, "operating_points": at, "baseline": {**chosen, "intervals": bounds}}
 
 
 def _with_intervals(

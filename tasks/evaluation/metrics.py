@@ -25,6 +25,21 @@ def confusion(labels: NDArray[np.integer], p_fake: NDArray[np.floating], thresho
     }
 
 
+def rates(labels: NDArray[np.integer], p_fake: NDArray[np.floating], threshold: float) -> dict[str, float | None]:
+    """Return accuracy, false-alarm rate (`fpr`, reals called fake) and hit rate (`tpr`, fakes called fake); n >= 1.
+
+    A rate of a class that the rows do not have is None.
+    """
+    counts = confusion(labels, p_fake, threshold)
+    fakes = counts["fake_as_fake"] + counts["fake_as_real"]
+    reals = counts["real_as_fake"] + counts["real_as_real"]
+    return {
+        "accuracy": (counts["fake_as_fake"] + counts["real_as_real"]) / (fakes + reals),
+        "fpr": counts["real_as_fake"] / reals if reals else None,
+        "tpr": counts["fake_as_fake"] / fakes if fakes else None,
+    }
+
+
 def summary(labels: NDArray[np.integer], p_fake: NDArray[np.floating], threshold: float) -> dict[str, Any]:
     """Return all figures of `labels` (n,) and `p_fake` (n,), n >= 1, as plain numbers.
 

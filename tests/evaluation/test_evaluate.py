@@ -47,12 +47,12 @@ def splits() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def report(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    return evaluate(**splits, threshold=0.5, params=PARAMS).report
+    return evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).report
 
 
 def test_the_report_is_finite_stable_json(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
     text = json.dumps(report, allow_nan=False)
-    assert text == json.dumps(evaluate(**splits, threshold=0.5, params=PARAMS).report, allow_nan=False)
+    assert text == json.dumps(evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).report, allow_nan=False)
 
 
 def test_every_set_of_rows_is_what_its_name_says(report: dict[str, Any]) -> None:
@@ -67,6 +67,23 @@ def test_every_set_of_rows_is_what_its_name_says(report: dict[str, Any]) -> None
     assert "one class only" in omi["reasons"]["roc_auc"]
     assert lfw["accuracy"] == lfw["accuracy_real"]
     assert report["threshold"] == {"value": 0.5, "chosen_on": "valid", "by": "best balanced accuracy", "n": 200}
+
+
+def test_both_thresholds_are_measured_on_every_set(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+    reals = int((splits["valid"]["label"] == 0).sum())
+    expected = {"value": 0.9, "chosen_on": "valid", "by": "at most 1 % false alarms", "n": reals}
+    assert report["threshold_false_alarm"] == expected
+    ffhq = splits["test"][splits["test"]["dataset"] == "ffhq"]
+    called, fake = ffhq["p_fake"] >= 0.9, ffhq["label"] == 1
+    at = report["in_domain"]["operating_points"]["false_alarm"]
+    rates = (called == fake).mean(), called[~fake].mean(), called[fake].mean()
+    assert (at["accuracy"], at["fpr"], at["tpr"]) == pytest.approx(rates, abs=1e-6)
+    for figures in (report["overall"], report["in_domain"], *report["datasets"].values(), *report["cross"].values()):
+        strict, balanced = (figures["operating_points"][name] for name in ("false_alarm", "balanced"))
+        assert (balanced["accuracy"], balanced["tpr"]) == (figures["accuracy"], figures["accuracy_fake"])
+        assert all(strict[name] is None or strict[name] < balanced[name] for name in ("fpr", "tpr"))
+    assert report["datasets"]["omi"]["operating_points"]["balanced"]["fpr"] is None
+    assert report["datasets"]["lfw"]["operating_points"]["balanced"]["tpr"] is None
 
 
 def test_a_one_class_set_is_crossed_with_the_other_class_of_the_known_sets(
@@ -96,8 +113,8 @@ def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, pd.DataF
 def test_the_threshold_is_used_as_given_and_test_rows_change_no_choice(splits: dict[str, pd.DataFrame]) -> None:
     """Turning all test labels round changes the test figures only."""
     flipped = {**splits, "test": splits["test"].assign(label=1 - splits["test"]["label"])}
-    one = evaluate(**splits, threshold=0.4, params=PARAMS).report
-    other = evaluate(**flipped, threshold=0.4, params=PARAMS).report
+    one = evaluate(**splits, threshold=0.4, false_alarm=0.9, params=PARAMS).report
+    other = evaluate(**flipped, threshold=0.4, false_alarm=0.9, params=PARAMS).report
     assert one["threshold"] == other["threshold"]
     assert one["in_domain"]["accuracy"] == pytest.approx(1 - other["in_domain"]["accuracy"], abs=2e-6)
     assert one["in_domain"]["baseline"]["accuracy"] == pytest.approx(
@@ -122,7 +139,7 @@ def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, pd.DataF
     }
     values = plants[feature]
     planted = {name: rows.assign(**{feature: values[rows["label"].to_numpy()]}) for name, rows in splits.items()}
-    report = evaluate(**planted, threshold=0.5, params=PARAMS).report
+    report = evaluate(**planted, threshold=0.5, false_alarm=0.9, params=PARAMS).report
     assert report["in_domain"]["baseline"]["roc_auc"] > 0.99
     assert report["in_domain"]["baseline"]["accuracy"] > 0.99
 
@@ -134,14 +151,14 @@ def test_the_baseline_takes_missing_facts_and_unseen_formats(splits: dict[str, p
 
 
 def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) -> None:
-    plots = evaluate(**splits, threshold=0.5, params=PARAMS).plots
+    plots = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).plots
     assert list(plots) == ["roc", "pr", "calibration", "confusion", "histogram"]
     roc = plots["roc"]
     assert {"in_domain", "ffhq", "omi against in-domain real faces"} <= set(roc["rows"])
     assert "omi" not in set(roc["rows"])
     curve = roc[roc["rows"] == "in_domain"]
     assert np.trapezoid(curve["tpr"], curve["fpr"]) == pytest.approx(
-        evaluate(**splits, threshold=0.5, params=PARAMS).report["in_domain"]["roc_auc"], abs=1e-5
+        evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).report["in_domain"]["roc_auc"], abs=1e-5
     )
     assert np.isfinite(roc.select_dtypes("number").to_numpy()).all()
     assert len(plots["confusion"]) == plots["calibration"]["n"].sum() == 200
@@ -151,7 +168,7 @@ def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) 
 
 def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str, pd.DataFrame]) -> None:
     others = splits["test"][splits["test"]["dataset"] != "ffhq"]
-    evaluation = evaluate(splits["train"], splits["valid"], others, 0.5, PARAMS)
+    evaluation = evaluate(splits["train"], splits["valid"], others, 0.5, 0.9, PARAMS)
     assert evaluation.report["in_domain"] is None
     assert evaluation.report["cross"] == {}
     assert set(evaluation.plots["roc"]["rows"]) == {"overall"}
@@ -159,4 +176,4 @@ def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str,
 
 def test_an_empty_split_is_an_error(splits: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(FauxfaceError, match="the test split holds no faces"):
-        evaluate(splits["train"], splits["valid"], splits["test"].head(0), 0.5, PARAMS)
+        evaluate(splits["train"], splits["valid"], splits["test"].head(0), 0.5, 0.9, PARAMS)

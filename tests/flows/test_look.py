@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from tests.flows.stand_in import THRESHOLD, write_stand_in
+from tests.flows.stand_in import STRICT, THRESHOLD, write_stand_in
 
 PROGRAM = Path(sys.executable).parent / "fauxface"
 PHOTO = "2008_002506.jpg"  # three faces
@@ -170,6 +170,17 @@ def test_predict_says_of_each_face_what_the_model_thinks(folder: Path) -> None:
     assert words.returncode == 0
     assert f"model {name}: fake from p_fake 0.500 up" in words.stdout
     assert sum("p_fake 0." in line for line in words.stdout.splitlines()) >= 3
+
+
+def test_predict_decides_by_the_threshold_that_the_settings_name(folder: Path) -> None:
+    write_stand_in(folder / "data" / "model", middle=70)
+    (folder / "params.yaml").write_text("datasets: {a: {source: a.zip}}\nscore: {threshold: false_alarm}\n")
+    found = entries(fauxface(folder, "predict", "--json", PHOTO, "ein Bild mit ä.jpg"))
+    assert {entry["threshold"] for entry in found} == {STRICT}
+    faces = [face for entry in found for face in entry["faces"]]
+    assert all(face["is_fake"] == (face["p_fake"] >= STRICT) for face in faces)
+    assert any(THRESHOLD <= face["p_fake"] < STRICT for face in faces)
+    assert "fake from p_fake 0.900 up" in fauxface(folder, "predict", PHOTO).stdout
 
 
 def _inside(face: dict[str, Any]) -> tuple[slice, slice]:

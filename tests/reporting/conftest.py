@@ -186,7 +186,7 @@ def _evaluation(workspace: Workspace, random: np.random.Generator) -> None:
         frames.append(rows.assign(p_fake=p_fake, logit=p_fake))
     train, valid, test = frames
     evaluation = evaluate(
-        train, valid, test, THRESHOLD, workspace.params.evaluate.model_copy(update={"bootstrap": 100})
+        train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100})
     )
     write_json(workspace.reports / "evaluate.json", evaluation.report)
     folder = workspace.reports / "evaluate"

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from tasks.evaluation.threshold import false_alarm_threshold
 from tasks.params import CropParams, FauxfaceError
 from tasks.scoring.card import CARD, FILES, load_card
 from tasks.scoring.crops import load_crops, read_manifest
@@ -44,6 +45,18 @@ def test_keras_loads_what_was_saved(model: Path, faces: np.ndarray) -> None:
     assert network.layers[-1].name == "p_fake"
     assert card == load_card(model)
     np.testing.assert_allclose(keras_logits(network, faces), Classifier.load(model).logits(faces), atol=1e-3)
+
+
+def test_the_threshold_of_few_false_alarms_comes_from_the_validation_split(toy: Any, trained: Any) -> None:
+    from tasks.scoring.classifier import Classifier
+
+    valid = read_manifest(toy.manifests / "valid.parquet")
+    classifier = Classifier.load(trained.model)
+    p_fake = classifier.p_fake(load_crops(valid, toy.faces, 48, 2))
+    card, labels = classifier.card, valid["label"].to_numpy()
+    assert card.threshold_by("false_alarm") == pytest.approx(false_alarm_threshold(labels, p_fake), abs=1e-4)
+    assert not np.any(p_fake[labels == 0] >= card.threshold_by("false_alarm"))  # of 20 reals none is 1 %
+    assert card.threshold_by("balanced") == card.threshold
 
 
 @pytest.mark.parametrize("name", FILES)
