@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError, TrainParams
+from tasks.training.augment import Augmenter
 from tasks.training.recipes import RECIPES, Recipe, load_recipe
 
 MINIMAL = "network: cnn3\ninput_size: 64\nepochs: 2\nbatch_size: 8\nlearning_rate: 0.001\n"
@@ -25,6 +28,52 @@ def test_cnn3_stays_within_ten_epochs_at_128_pixels() -> None:
     recipe = load_recipe("cnn3")
     assert recipe.epochs <= 10
     assert recipe.input_size == 128
+
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "foolme": {"input_size": 128, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3, "weights": "none"},
+    "resnet18": {"input_size": 128, "optimizer": "sgd", "learning_rate": 1e-3, "epochs": 3, "weights": "imagenet"},
+    "mobilenet_v3": {"input_size": 256, "learning_rate": 1e-4, "epochs": 100, "weights": "imagenet"},
+    "resnet_gradcam": {"network": "resnet50", "trainable": "head+last_conv", "epochs": 20, "weights": "imagenet"},
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_recipe_has_the_published_settings(name: str) -> None:
+    recipe = load_recipe(name)
+    assert {key: getattr(recipe, key) for key in PUBLISHED[name]} == PUBLISHED[name]
+
+
+def test_foolme_is_three_phases_of_five_epochs_and_the_first_only_blurs() -> None:
+    first, *others = load_recipe("foolme").stages()
+    assert [phase.epochs for phase in (first, *others)] == [5, 5, 5]
+    assert [transform.name for transform in first.augmentation] == ["GaussianBlur"]
+    for phase in others:
+        names = [transform.name for transform in phase.augmentation]
+        assert names == ["Affine", "HorizontalFlip", "ColorJitter", "GaussianBlur"]
+        assert (phase.plateau_factor, phase.plateau_patience, phase.min_learning_rate) == (0.1, 10, 1e-4)
+
+
+def test_resnet18_keeps_the_best_accuracy_and_divides_its_rate_by_ten_each_epoch() -> None:
+    recipe = load_recipe("resnet18")
+    assert (recipe.schedule, recipe.step_factor, recipe.keep_best) == ("step", 0.1, "val_accuracy")
+    assert recipe.optimizer_arguments == {"momentum": 0.9}
+
+
+def test_mobilenet_runs_its_hundred_epochs_at_one_rate() -> None:
+    recipe = load_recipe("mobilenet_v3")
+    assert min(recipe.plateau_patience, recipe.stop_patience) >= recipe.epochs
+    (transform,) = recipe.augmentation
+    assert (transform.name, transform.arguments) == ("RandAugment", {"num_ops": 20, "magnitude": 15})
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
+def test_the_augmentation_of_every_shipped_recipe_keeps_the_size_and_is_decided_by_the_seed(name: str) -> None:
+    recipe = load_recipe(name)
+    face = np.random.default_rng(1).integers(0, 256, (recipe.input_size, recipe.input_size, 3), np.uint8)
+    for phase in recipe.stages():
+        augmenter = Augmenter(phase.augmentation, recipe.input_size, phase.equalise)
+        assert np.array_equal(augmenter(face.copy(), (4, 2)), augmenter(face.copy(), (4, 2)))
 
 
 def test_a_path_is_a_recipe_named_after_its_file(tmp_path: Path) -> None:
