@@ -23,7 +23,7 @@ from tasks.training.network_file import write_network
 from tasks.training.zoo import logit_model
 
 # Largest difference between the logits of Keras and of OpenVINO, both at f32.
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
