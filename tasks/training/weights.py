@@ -7,6 +7,7 @@ into that folder. A path names such a file anywhere.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from tasks.training.weights_lite0 import load_lite0
 from tasks.training.weights_resnet18 import load_resnet18
 
 NONE, IMAGENET = "none", "imagenet"
+MODELS = "models"  # Keras' folder for such files, in ~/.keras or KERAS_HOME
 RESNET18 = "resnet18.safetensors"
 SERVER = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
@@ -68,10 +70,10 @@ def load_pretrained(model: keras.Model, weights: str, sha256: str | None) -> Non
 
 def _imagenet_file(name: str) -> Path:
     """Return the file of the network's ImageNet weights in Keras' folder, downloaded if need be."""
-    folder = Path(keras.config.keras_home()) / "models"
+    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     if name in PUBLISHED:
-        return _downloaded(PUBLISHED[name], folder)
-    path = folder / RESNET18
+        return _downloaded(PUBLISHED[name], home)
+    path = home / MODELS / RESNET18
     if not path.is_file():
         raise FauxfaceError(
             f"{path}: the ImageNet weights of {name} are not there. Put torchvision's resnet18 there as safetensors "
@@ -81,14 +83,15 @@ def _imagenet_file(name: str) -> Path:
     return path
 
 
-def _downloaded(published: Published, folder: Path) -> Path:
+def _downloaded(published: Published, home: Path) -> Path:
+    found = {"cache_dir": home, "cache_subdir": MODELS, "file_hash": published.md5}
     try:
-        return Path(keras.utils.get_file(published.file, published.url, cache_subdir="models", file_hash=published.md5))
+        return Path(keras.utils.get_file(published.file, published.url, **found))
     except Exception as error:  # noqa: BLE001  # Keras raises bare Exception when a server cannot be reached
         raise FauxfaceError(
-            f"{folder / published.file}: is not there and cannot be downloaded ({error}). Fetch {published.url} where "
-            "there is a network and put it into that folder (KERAS_HOME moves it), name it with `weights: <path>`, or "
-            "train from scratch with `weights: none`."
+            f"{home / MODELS / published.file}: is not there and cannot be downloaded ({error}). Fetch {published.url} "
+            "where there is a network and put it into that folder (KERAS_HOME moves it), name it with "
+            "`weights: <path>`, or train from scratch with `weights: none`."
         ) from None
 
 

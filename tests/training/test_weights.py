@@ -1,0 +1,175 @@
+"""Weights of Keras' applications; the files are Keras' own, made here with random numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras.src.legacy.saving import legacy_h5_format
+
+from tasks.params import FauxfaceError
+from tasks.training import weights
+from tasks.training.weights import PUBLISHED, load_pretrained
+from tasks.training.zoo import build_network
+
+APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
+    "mobilenet_v3": keras.applications.MobileNetV3Large,
+    "resnet50": keras.applications.ResNet50,
+}
+SIDE = 64
+NOBODY = "http://127.0.0.1:9/"  # answers there
+UNBUILT = keras.Sequential(name="resnet50")  # enough where the file already is what is wrong
+
+
+@pytest.fixture(scope="module", params=sorted(APPLICATIONS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def application(name: str) -> keras.Model:
+    """Keras' own network without its top, all its numbers random."""
+    model = APPLICATIONS[name](include_top=False, weights=None, pooling="avg", input_shape=(SIDE, SIDE, 3))
+    random = np.random.default_rng(4)
+    for variable in model.weights:
+        entering = np.prod(variable.shape[: 2 if variable.shape[-1] == 1 else 3])  # a depthwise one sees one channel
+        spread = (2 / entering) ** 0.5 if len(variable.shape) == 4 else 0.1
+        around = 1 if variable.name in ("gamma", "moving_variance") else 0
+        variable.assign(random.normal(around, spread, variable.shape).clip(0.2 if around else None, None))
+    return model
+
+
+@pytest.fixture(scope="module")
+def file(application: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights in the form in which Keras' server has them."""
+    path = tmp_path_factory.mktemp("weights") / "notop.h5"
+    with h5py.File(path, "w") as stream:
+        legacy_h5_format.save_weights_to_hdf5_group(stream, application)
+    return path
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keras' folder."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def _features(network: keras.Model, images: Any) -> Any:
+    return np.asarray(keras.Model(network.input, network.get_layer("pool").output)(images))
+
+
+def _as_keras_wants(name: str, images: Any) -> Any:
+    return keras.applications.resnet.preprocess_input(images.copy()) if name == "resnet50" else images
+
+
+@pytest.mark.parametrize("form", ["as published", ".weights.h5"])
+def test_it_computes_what_the_application_of_keras_computes(
+    name: str, application: keras.Model, file: Path, form: str, tmp_path: Path
+) -> None:
+    if form == ".weights.h5":
+        file = tmp_path / "own.weights.h5"
+        application.save_weights(file)
+    images = np.random.default_rng(5).uniform(0, 255, (2, SIDE, SIDE, 3)).astype(np.float32)
+    expected = np.asarray(application(_as_keras_wants(name, images)))
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest().upper()
+    found = _features(build_network(name, SIDE, {}, str(file), sha256), images)
+    assert np.ptp(expected, axis=0).max() > 0.01  # it does tell images apart
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_the_hash_of_a_file_is_checked(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_bytes(b"something")
+    found, wanted = hashlib.sha256(b"something").hexdigest(), "0" * 64
+    with pytest.raises(FauxfaceError, match=rf"x\.h5: its SHA-256 is {found}.*weights_sha256 is {wanted}"):
+        load_pretrained(UNBUILT, str(tmp_path / "x.h5"), wanted)
+
+
+def test_weights_of_another_network_are_refused(name: str, file: Path) -> None:
+    other = next(one for one in APPLICATIONS if one != name)
+    with pytest.raises(FauxfaceError, match=rf"notop.h5: holds no weights of {other} without its top"):
+        build_network(other, SIDE, {}, str(file))
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").write_bytes(b"no HDF5")
+    with pytest.raises(FauxfaceError, match=r"x\.h5: holds no weights"):
+        build_network("mobilenet_v3", SIDE, {}, str(tmp_path / "x.h5"))
+    with pytest.raises(FauxfaceError, match=r"y\.h5: there is no such file"):
+        load_pretrained(UNBUILT, str(tmp_path / "y.h5"), None)
+
+
+@pytest.mark.parametrize(("network", "said"), [("cnn3", "never trained"), ("foolme", "never"), ("lite0", "imagenet")])
+def test_a_file_for_a_network_that_has_none_is_an_error(network: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(FauxfaceError, match=rf"weights: {network}.*{said}.*none"):
+        build_network(network, SIDE, {}, str(tmp_path / "x.h5"))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(file: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
+    """A server on this machine that has the made file where Keras' has the published one."""
+    published = PUBLISHED[name]._replace(md5=hashlib.md5(file.read_bytes()).hexdigest())
+    monkeypatch.setitem(PUBLISHED, name, published)
+    place = tmp_path / "served" / published.folder / published.file
+    place.parent.mkdir(parents=True)
+    place.write_bytes(file.read_bytes())
+    with HTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path / "served"))) as http:
+        monkeypatch.setattr(weights, "SERVER", f"http://127.0.0.1:{http.server_port}/")
+        thread = threading.Thread(target=http.serve_forever, daemon=True)
+        thread.start()
+        yield http
+        http.shutdown()
+        thread.join()
+
+
+def test_imagenet_is_downloaded_once(
+    name: str, file: Path, server: HTTPServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = build_network(name, SIDE, {}, "imagenet")
+    assert (home / "models" / PUBLISHED[name].file).read_bytes() == file.read_bytes()
+    expected = [weight.copy() for weight in network.get_weights()[:-2]]
+    monkeypatch.setattr(weights, "SERVER", NOBODY)
+    network.set_weights([np.zeros_like(weight) for weight in network.get_weights()])
+    load_pretrained(network, "imagenet", None)
+    assert all(np.array_equal(one, other) for one, other in zip(network.get_weights(), expected, strict=False))
+    assert np.any(expected[0])
+
+
+def test_a_download_with_another_content_is_refused(
+    name: str, server: HTTPServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PUBLISHED, name, PUBLISHED[name]._replace(md5="0" * 32))
+    with pytest.raises(FauxfaceError, match=r"cannot be downloaded .*hash does not match"):
+        load_pretrained(keras.Sequential(name=name), "imagenet", None)
+
+
+def test_without_a_network_the_error_says_what_to_put_where(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "SERVER", NOBODY)
+    wanted = PUBLISHED["resnet50"].file
+    said = rf"{home}/models/{wanted}: is not there.*Fetch http\S*/{wanted} .*weights: <path>.*weights: none"
+    with pytest.raises(FauxfaceError, match=said):
+        load_pretrained(UNBUILT, "imagenet", None)
+
+
+def test_the_table_is_that_of_keras() -> None:
+    from keras.src.applications import mobilenet_v3, resnet
+
+    assert PUBLISHED["mobilenet_v3"].md5 == mobilenet_v3.WEIGHTS_HASHES["large_224_1.0_float"][1]
+    assert PUBLISHED["resnet50"].md5 == resnet.WEIGHTS_HASHES["resnet50"][1]
+    for name, module in (("mobilenet_v3", mobilenet_v3.BASE_WEIGHT_PATH), ("resnet50", resnet.BASE_WEIGHTS_PATH)):
+        assert PUBLISHED[name].url.startswith(module)

@@ -1,0 +1,60 @@
+"""Every network in both of its forms: Keras' and the exported one."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import openvino
+import pytest
+from numpy.typing import NDArray
+
+from tasks.training.artefact import TOLERANCE
+from tasks.training.export import export_scorer
+from tasks.training.network_file import write_network
+from tasks.training.zoo import NETWORKS, build_network, logit_model
+
+CASES: list[tuple[str, dict[str, Any], str]] = [
+    *((name, {}, "none") for name in sorted(NETWORKS)),
+    ("lite0", {}, "imagenet"),
+    ("lite0", {"batch_norm": True}, "imagenet"),
+]
+
+
+@pytest.fixture(scope="module")
+def faces(real_data: Path) -> NDArray[np.uint8]:
+    """Real and generated faces, (16, 256, 256, 3)."""
+    with zipfile.ZipFile(real_data / "faces" / "ffhq_stylegan.zip") as archive:
+        names = [name for name in archive.namelist() if name.endswith(".jpg")][::100]
+        files = [np.frombuffer(archive.read(name), np.uint8) for name in names]
+    return np.stack([np.asarray(cv2.imdecode(file, cv2.IMREAD_COLOR), np.uint8) for file in files])[..., ::-1]
+
+
+@pytest.mark.parametrize(("name", "arguments", "weights"), CASES)
+def test_both_forms_give_the_same_logits_on_real_faces(
+    name: str, arguments: dict[str, Any], weights: str, faces: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    size = 128 if name.startswith("resnet") else 64
+    keras.utils.set_random_seed(1)
+    network = build_network(name, size, arguments, weights)
+    pixels = np.stack([cv2.resize(face, (size, size), interpolation=cv2.INTER_AREA) for face in faces])
+    if weights == "none":
+        _settle(network, pixels.astype(np.float32))
+    write_network(network, tmp_path)
+    export_scorer(tmp_path)
+    scorer = openvino.Core().compile_model(tmp_path / "scorer.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = np.asarray(logit_model(network)(pixels.astype(np.float32)))
+    assert np.ptp(expected) > 0.1  # it does tell faces apart
+    np.testing.assert_allclose(scorer(pixels.astype(np.float32))[0], expected, rtol=0, atol=TOLERANCE)
+
+
+def _settle(network: keras.Model, pixels: NDArray[np.float32]) -> None:
+    """Give the batch normalisation the statistics of these faces, as a training would leave them."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    network(pixels, training=True)
