@@ -101,8 +101,10 @@ def test_a_verdict_is_float32_whatever_the_rest_is() -> None:
         ("cnn33", {}, "not in the zoo; there are .*cnn3"),
         ("cnn3", {"width": 3}, "width: cnn3 takes .*widths"),
         ("resnet18", {"dropout": 0.1}, "dropout: resnet18 takes no arguments"),
+        ("cnn3", {"widths": [8, 8]}, "cnn3 of 32 px cannot be built"),
+        ("foolme", {"dropout": 2}, "foolme of 32 px cannot be built with them: .*2"),
     ],
 )
-def test_what_the_zoo_does_not_know_is_named(name: str, arguments: dict[str, int], said: str) -> None:
+def test_what_the_zoo_does_not_know_is_named(name: str, arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(FauxfaceError, match=said):
         build_network(name, 32, arguments)

@@ -49,7 +49,11 @@ def build_network(
     unknown = sorted(set(arguments) - set(allowed))
     if unknown:
         raise FauxfaceError(f"network_arguments.{unknown[0]}: {name} takes {', '.join(allowed) or 'no arguments'}.")
-    model = network(input_size, **arguments)
+    try:
+        model = network(input_size, **arguments)
+    except (TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise FauxfaceError(f"network_arguments: {name} of {input_size} px cannot be built with them: {said}") from None
     if weights != NONE:
         load_pretrained(model, weights, sha256)
     return model
