@@ -23,7 +23,9 @@ from tasks.training import callbacks, fit
 from tasks.training.loader import FaceBatches
 from tasks.training.phases import balanced_weights
 from tasks.training.recipes import load_recipe
+from tasks.training.splits import read_split
 from tasks.training.state import Progress, TrainingState
+from tasks.training.train import _data_hashes
 from tests.training.fitting import fit_only
 
 
@@ -160,6 +162,17 @@ def test_a_state_of_another_training_is_not_used(tmp_path: Path) -> None:
 def test_the_crop_parameters_are_in_the_card(trained: Any) -> None:
     assert trained.result.card.crop == CropParams()
     assert pd.Series(trained.result.card.data).str.fullmatch("[0-9a-f]{64}").all()
+
+
+def test_a_file_of_weights_is_hashed_as_data_is(toy: Any, tmp_path: Path) -> None:
+    """Else a training would go on from the state of one that began with other weights."""
+    weights = tmp_path / "weights.h5"
+    weights.write_bytes(b"some weights")
+    recipe = load_recipe(str(toy.recipe))
+    splits = {name: read_split(toy.manifests / f"{name}.parquet") for name in ("train", "valid")}
+    plain = _data_hashes(toy.manifests, toy.faces, splits, recipe)
+    given = _data_hashes(toy.manifests, toy.faces, splits, recipe.model_copy(update={"weights": str(weights)}))
+    assert given == {**plain, "weights": sha256_file(weights)}
 
 
 def test_a_training_killed_before_its_model_was_saved_writes_its_history_again(toy: Any, tmp_path: Path) -> None:
