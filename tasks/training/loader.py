@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -20,6 +20,9 @@ from tasks.training.augment import Augmenter
 BUDGET = 2 * 1024**3
 
 ORDER, AUGMENTATION = 0, 1  # streams of random numbers drawn from one seed
+AHEAD = 8  # batches made before the network asks for them
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 
 class CropStore:
@@ -82,7 +85,11 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
     """Batches (pixels (n, size, size, 3) uint8, labels (n, 1) float32) for `fit`, `evaluate` and `predict`.
 
     With `shuffle` each epoch has its own order; set `epoch` before it begins. Without an augmenter the pixels are the
-    stored ones.
+    stored ones. While one batch is used, `workers` threads make the next ones.
+
+    Those threads are not Keras' own: with more than one worker its `fit` looks at a first batch on JAX and PyTorch
+    (Keras 3.15), keeps what was read ahead of that, and then feeds some batches of the first epoch twice and others not
+    at all.
     """
 
     def __init__(
@@ -96,7 +103,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         augmenter: Augmenter | None = None,
         workers: int = 1,
     ) -> None:
-        super().__init__(workers=max(workers, 1), max_queue_size=8)
+        super().__init__()
         self.epoch = 0
         self._store = store
         self._labels = labels.astype(np.float32).reshape(-1, 1)
@@ -105,14 +112,25 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         self._shuffle = shuffle
         self._augmenter = augmenter
         self._orders: dict[int, NDArray[np.int64]] = {}
+        self._threads = ThreadPoolExecutor(max(workers, 1))
+        self._coming: dict[tuple[int, int], Future[Batch]] = {}
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return math.ceil(len(self._labels) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return batch `index` of the current epoch; safe to call from several threads."""
+    def __getitem__(self, index: int) -> Batch:
+        """Return batch `index` of the current epoch and have those after it made; any thread may ask."""
         epoch = self.epoch
+        wanted = [(epoch, number) for number in range(index, min(index + 1 + AHEAD, len(self)))]
+        with self._lock:
+            known = self._coming
+            self._coming = {key: known.get(key) or self._threads.submit(self._make, *key) for key in wanted}
+            batch = self._coming[wanted[0]]
+        return batch.result()
+
+    def _make(self, epoch: int, index: int) -> Batch:
         chosen = self.order(epoch)[index * self._batch_size : (index + 1) * self._batch_size]
         pixels = self._store.pixels(chosen)
         if self._augmenter is not None:
