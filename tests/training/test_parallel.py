@@ -10,7 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from tasks.training import parallel
+from tasks.training.recipes import load_recipe
+from tests.training.fitting import faces_for
 
 SCRIPT = """
 import json
@@ -41,6 +46,27 @@ def trained_on(toy: Any, devices: int, out: Path, project: Path) -> dict[str, An
     assert done.returncode == 0, done.stderr
     report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return report
+
+
+def test_a_batch_is_filled_up_to_what_the_devices_can_share(toy: Any) -> None:
+    recipe = load_recipe(str(toy.recipe)).model_copy(update={"batch_size": 15})
+    faces = faces_for(toy, recipe).of(*recipe.stages())
+    filled = parallel._Divisible(faces.train, 4)
+    assert len(filled) == len(faces.train) == 11
+    for index, size in ((0, 15), (10, 10)):
+        (pixels, labels), (more, more_labels) = faces.train[index], filled[index]
+        assert len(pixels) == size
+        assert len(more) == len(more_labels) == -(-size // 4) * 4
+        assert np.array_equal(more[:size], pixels)
+        assert np.array_equal(more[size:], pixels[: len(more) - size])
+        assert np.array_equal(more_labels[size:], labels[: len(more) - size])
+
+
+def test_on_one_device_batches_stay_as_they_are(toy: Any) -> None:
+    recipe = load_recipe(str(toy.recipe))
+    batches = faces_for(toy, recipe).of(*recipe.stages()).train
+    assert parallel.devices_in_use() == 1
+    assert parallel.spread(batches) is batches
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
