@@ -198,8 +198,8 @@ class ScoreParams(Frozen):
     # Which of the model's two thresholds decides: that of the best balanced accuracy, or that of at most 1 % false
     # alarms, both on valid.
     threshold: ThresholdRule = "balanced"
-    # Of the classifier. bf16 is faster on processors that have it, and moves p_fake in the third decimal
-    # (benchmarks/precision.py).
+    # Of the classifier. bf16 is faster on processors that have it, and moves p_fake a little; how far says
+    # benchmarks/precision.py.
     precision: Precision = "f32"
     shard: int = Field(1000, ge=1, le=100_000)
     compare: CompareParams = CompareParams()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,3 +73,11 @@ def test_scoring_loads_neither_keras_nor_tensorflow(trained: Any, project: Path)
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_bf16_is_a_setting_and_moves_verdicts_little(trained: Any, classifier: Classifier, faces: np.ndarray) -> None:
+    coarse = Classifier.load(trained.model, 2, "bf16")
+    moved = np.abs(coarse.p_fake(faces) - classifier.p_fake(faces))
+    assert moved.max() < 0.05
+    if "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        assert moved.max() > 0

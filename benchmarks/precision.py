@@ -1,0 +1,102 @@
+"""What does a classifier at bf16 cost in ranking and verdicts, and what does it gain in time?
+
+    python -m benchmarks.precision MODEL MANIFEST... [--faces FOLDER] [--rounds 5]
+
+Scores the faces that the manifests name (data/manifests/test.parquet, say) at f32 and at bf16, and prints for each data
+set both AUCs, the verdicts that flip at either of the model's thresholds, and how far p_fake moves. Faces a second are
+those of the network alone, both precisions in turn on the same faces in this run; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import openvino
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from tasks.evaluation.frames import scored_rows
+from tasks.params.models import Precision
+from tasks.scoring.card import ModelCard
+from tasks.scoring.classifier import Classifier
+from tasks.scoring.crops import load_crops, read_manifest
+
+PRECISIONS: tuple[Precision, Precision] = ("f32", "bf16")
+TIMED = 512  # faces
+
+
+def main() -> None:
+    """Parse the command line, score with both, print the tables."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("manifests", type=Path, nargs="+", metavar="MANIFEST")
+    parser.add_argument(
+        "--faces", type=Path, help="folder of the shards; data/faces beside data/manifests unless given"
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    threads = len(os.sched_getaffinity(0))
+    faces = arguments.faces or arguments.manifests[0].parent.parent / "faces"
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        print("This processor has no bf16: both columns are f32.")
+    classifiers = {name: Classifier.load(arguments.model, threads, name) for name in PRECISIONS}
+    f32, bf16 = (_scored(arguments.manifests, faces, classifiers[name], threads) for name in PRECISIONS)
+    card = classifiers["f32"].card
+    print(f"model {card.model_id}, {card.input_size} px, {threads} threads")
+    print(
+        f"{'faces':24}{'n':>7}{'AUC f32':>10}{'AUC bf16':>10}{'flipped':>9}{'strict':>9}{'p_fake moved':>14}{'most':>8}"
+    )
+    for line in _lines(f32, bf16, card):
+        print(line)
+    rows = pd.concat([read_manifest(path) for path in arguments.manifests], ignore_index=True)
+    _print_speed(classifiers, rows.sample(min(TIMED, len(rows)), random_state=1), faces, arguments.rounds)
+
+
+def _scored(manifests: list[Path], faces: Path, classifier: Classifier, threads: int) -> pd.DataFrame:
+    return pd.concat([scored_rows(path, faces, classifier, threads) for path in manifests], ignore_index=True)
+
+
+def _lines(f32: pd.DataFrame, bf16: pd.DataFrame, card: ModelCard) -> Iterator[str]:
+    names = sorted(f32["dataset"].unique())
+    for name in [*names, *(["all"] if len(names) > 1 else [])]:
+        chosen = np.ones(len(f32), bool) if name == "all" else (f32["dataset"] == name).to_numpy()
+        labels, before, after = f32["label"][chosen], f32["p_fake"][chosen], bf16["p_fake"][chosen]
+        aucs = [_auc(labels, values) for values in (before, after)]
+        flips = [
+            int(((before >= threshold) != (after >= threshold)).sum())
+            for threshold in (card.threshold, card.threshold_false_alarm)
+        ]
+        moved = (before - after).abs()
+        yield (
+            f"{name:24}{len(labels):7}{aucs[0]:>10}{aucs[1]:>10}{flips[0]:9}{flips[1]:9}"
+            f"{moved.mean():14.5f}{moved.max():8.4f}"
+        )
+
+
+def _auc(labels: pd.Series[int], values: pd.Series[float]) -> str:
+    return f"{roc_auc_score(labels, values):.5f}" if labels.nunique() == 2 else "one class"
+
+
+def _print_speed(classifiers: dict[Precision, Classifier], rows: pd.DataFrame, faces: Path, rounds: int) -> None:
+    """Print faces a second of both, after a round that is not timed."""
+    crops = load_crops(rows, faces, classifiers["f32"].card.input_size, len(os.sched_getaffinity(0)))
+    seconds: dict[Precision, list[float]] = {name: [] for name in PRECISIONS}
+    for _ in range(rounds + 1):
+        for name, classifier in classifiers.items():
+            started = time.perf_counter()
+            classifier.logits(crops)
+            seconds[name].append(time.perf_counter() - started)
+    rates = {name: len(crops) / median(values[1:]) for name, values in seconds.items()}
+    for name, rate in rates.items():
+        print(f"{name:5}{rate:8.0f} faces/s")
+    print(f"ratio{rates['bf16'] / rates['f32']:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
