@@ -73,19 +73,22 @@ def _as_keras_wants(name: str, images: Any) -> Any:
     return keras.applications.resnet.preprocess_input(images.copy()) if name == "resnet50" else images
 
 
-@pytest.mark.parametrize("form", ["as published", ".weights.h5"])
-def test_it_computes_what_the_application_of_keras_computes(
-    name: str, application: keras.Model, file: Path, form: str, tmp_path: Path
-) -> None:
-    if form == ".weights.h5":
-        file = tmp_path / "own.weights.h5"
-        application.save_weights(file)
+def test_it_computes_what_the_application_of_keras_computes(name: str, application: keras.Model, file: Path) -> None:
     images = np.random.default_rng(5).uniform(0, 255, (2, SIDE, SIDE, 3)).astype(np.float32)
     expected = np.asarray(application(_as_keras_wants(name, images)))
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest().upper()
     found = _features(build_network(name, SIDE, {}, str(file), sha256), images)
     assert np.ptp(expected, axis=0).max() > 0.01  # it does tell images apart
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_the_newer_format_of_keras_is_read_too(tmp_path: Path) -> None:
+    application = keras.applications.MobileNetV3Large(include_top=False, weights=None, input_shape=(SIDE, SIDE, 3))
+    application.save_weights(tmp_path / "own.weights.h5")
+    network = build_network("mobilenet_v3", SIDE, {}, str(tmp_path / "own.weights.h5"))
+    pairs = list(zip(network.get_weights(), application.get_weights(), strict=False))
+    assert len(pairs) > 200
+    assert all(np.array_equal(one, other) for one, other in pairs)
 
 
 def test_the_hash_of_a_file_is_checked(tmp_path: Path) -> None:
