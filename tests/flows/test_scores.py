@@ -19,7 +19,7 @@ from tasks.scoring.record import FINISHED, Finished, read_finished
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
-from tests.flows.stand_in import write_stand_in
+from tests.flows.stand_in import STRICT, THRESHOLD, write_stand_in
 
 PARAMS: dict[str, Any] = {"datasets": {"none": {"source": "x"}}, "score": {"shard": 10}}
 NewWorkspace = Callable[[dict[str, Any]], Workspace]
@@ -114,12 +114,18 @@ def test_the_same_model_on_a_changed_archive_is_told_and_does_not_warn(copy: Wor
 
 
 def test_other_settings_leave_no_part_of_the_old_ones(copy: Workspace) -> None:
-    copy.write_params({**PARAMS, "score": {"shard": 20, "verdict": "mean"}})
+    copy.write_params({**PARAMS, "score": {"shard": 20, "verdict": "mean", "threshold": "false_alarm"}})
     copy.run("fauxface", "score", "dump.zip")
     (folder,) = folders(copy)
     assert folder.parts() == [0, 1]
     rows = folder.read().to_pylist()
-    assert {row["verdict_rule"] for row in rows} == {"mean"}
+    assert {(row["verdict_rule"], row["threshold_rule"]) for row in rows} == {("mean", "false_alarm")}
+    faces = [row for row in rows if row["p_fake"] is not None]
+    assert all(row["is_fake"] == (row["p_fake"] >= STRICT) for row in faces)
+    assert any(THRESHOLD <= row["p_fake"] < STRICT for row in faces)
+    record = read_finished(folder)
+    assert record is not None
+    assert (record.threshold, record.params["threshold"]) == (STRICT, "false_alarm")
     assert [row["index"] for row in rows] == list(range(24))
 
 
@@ -127,7 +133,7 @@ def fail(folder: ScoreFolder, part: int, member: str) -> None:
     """Let a complete scoring look as if the disk had hiccuped at one member."""
     rows = folder.read(index=part).to_pylist()
     place = next(place for place, row in enumerate(rows) if row["member"] == member)
-    kept = ("archive", "index", "member", "verdict_rule", "model_id")
+    kept = ("archive", "index", "member", "verdict_rule", "threshold_rule", "model_id")
     failed = {**dict.fromkeys(rows[place]), **{key: rows[place][key] for key in kept}, "n_faces": 0}
     rows[place] = {**failed, "status": "unreadable", "error": "OSError: [Errno 5] Input/output error"}
     notes = folder.notes(part)
