@@ -140,6 +140,13 @@ def test_a_phase_begins_with_the_best_weights_of_the_last_and_trains_its_layers_
     assert all(last)
 
 
+def test_a_phase_that_stops_early_stops_no_other(toy: Any, two: Recipe, tmp_path: Path) -> None:
+    still, whole = two.stages()
+    still = still.model_copy(update={"epochs": 4, "stop_patience": 1, "learning_rate": 1e-12})
+    fitted, _ = fit_recipe(toy, two.model_copy(update={"phases": (still, whole)}), tmp_path)
+    assert [row["phase"] for row in fitted.progress.history] == [1, 1, 2, 2]
+
+
 @pytest.mark.parametrize(("figure", "best"), [("val_loss", 2), ("val_accuracy", 3)])
 def test_the_figure_of_the_recipe_decides_the_best_epoch(tmp_path: Path, figure: str, best: int) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
