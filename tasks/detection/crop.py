@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.imaging.decode import shrink
 from tasks.imaging.resize import resize_to
 from tasks.params import CropParams
 
@@ -31,17 +32,55 @@ def crop_side(box: Float, params: CropParams) -> float:
     return float(max(box[2], box[3])) * (1 + 2 * params.margin)
 
 
+def native_reduction(box: Float, params: CropParams) -> int | None:
+    """Return how many times smaller (a power of two) the picture of `box` gets where a crop is cut without resampling.
+
+    The one that brings the square's side between size / sqrt(2) and size * sqrt(2). None where the crop is resampled:
+    with `scale: fit`, and where the face is too small. Compared rather than rounded from a logarithm, so that a box in
+    pixels already reduced gives exactly what is left to do.
+    """
+    side, most = crop_side(box, params), params.size * math.sqrt(2)
+    if params.scale == "fit" or 2 * side < most:
+        return None
+    reduction = 1
+    while side / reduction >= most:
+        reduction *= 2
+    return reduction
+
+
 def crop_face(pixels: Pixels, box: Float, landmarks: Float, params: CropParams) -> Crop:
     """Cut the square around `box` (x, y, width, height) out of `pixels` (height, width, 3) and bring it to size.
 
     The square has the box's centre and longer side plus the margin. With `align` it is turned so that the eyes
     (`landmarks` (5, 2), the first two) lie level. What lies outside of the picture is filled as `border` says.
+    With `scale: native` a window of whole pixels is cut instead, from the picture reduced by `native_reduction`.
     """
+    reduction = native_reduction(box, params)
+    if reduction is not None:
+        return _window(shrink(pixels, reduction), box / np.float32(reduction), params)
     centre = (float(box[0] + box[2] / 2), float(box[1] + box[3] / 2))
     side = max(1, round(crop_side(box, params)))
     angle = _tilt(landmarks) if params.align else 0.0
-    square = _turned(pixels, centre, side, angle, params.border) if angle else _cut(pixels, centre, side, params.border)
+    if angle:
+        square = _turned(pixels, centre, side, angle, params.border)
+    else:
+        square = _cut(pixels, round(centre[0] - side / 2), round(centre[1] - side / 2), side, params.border)
     return Crop(resize_to(square, params.size), _outside(pixels.shape[1], pixels.shape[0], centre, side, angle))
+
+
+def _window(pixels: Pixels, box: Float, params: CropParams) -> Crop:
+    """Cut size x size pixels as they are: centred on `box`, but shifted so far that they hold most of the picture."""
+    height, width = pixels.shape[:2]
+    left = window_start(float(box[0] + box[2] / 2), width, params.size)
+    top = window_start(float(box[1] + box[3] / 2), height, params.size)
+    missing = 1 - min(width, params.size) * min(height, params.size) / params.size**2
+    return Crop(_cut(pixels, left, top, params.size, params.border), missing)
+
+
+def window_start(centre: float, length: int, size: int) -> int:
+    """Return where `size` pixels around `centre` start: within 0 .. `length`, or around all of it where it is less."""
+    start = round(centre - size / 2)
+    return max(min(0, length - size), min(start, max(0, length - size)))
 
 
 def _tilt(landmarks: Float) -> float:
@@ -50,8 +89,7 @@ def _tilt(landmarks: Float) -> float:
     return math.degrees(math.atan2(down, across))
 
 
-def _cut(pixels: Pixels, centre: tuple[float, float], side: int, border: str) -> Pixels:
-    left, top = round(centre[0] - side / 2), round(centre[1] - side / 2)
+def _cut(pixels: Pixels, left: int, top: int, side: int, border: str) -> Pixels:
     height, width = pixels.shape[:2]
     inside = pixels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
     missing = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))

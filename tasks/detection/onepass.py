@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.detection.crop import Crop, crop_face, crop_side
+from tasks.detection.crop import Crop, crop_face, crop_side, native_reduction
 from tasks.detection.detector import Detections, FaceDetector
 from tasks.detection.networks import Precision
 from tasks.detection.quality import Pose, poses, quality
 from tasks.detection.second_look import Look, look, turned, turned_back
-from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels
+from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels, reduces, shrink
 from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
 from tasks.params import CropParams
@@ -231,13 +231,25 @@ def _faces(opened: _Opened, seen: Look, found: Detections, ranks: Sequence[int],
 def _crop(opened: _Opened, seen: Look, rank: int, params: CropParams, pictures: dict[int, Pixels]) -> Crop:
     """Crop one face, upright as it was seen; `pictures` are the image's by reduction, turned."""
     box, landmarks = seen.found.boxes[rank], seen.found.landmarks[rank]
-    reduction = _crop_reduction(box, params, opened.decoded.reduction)
+    reduction = native_reduction(box, params) or _fit_reduction(box, params, opened.decoded.reduction)
     if reduction not in pictures:
-        pictures[reduction] = turned(decode_pixels(opened.data, opened.decoded.header, reduction), seen.turns)
+        pictures[reduction] = turned(_reduced(opened, reduction), seen.turns)
     return crop_face(pictures[reduction], box / reduction, landmarks / reduction, params)
 
 
-def _crop_reduction(box: Float, params: CropParams, reduction: int) -> int:
+def _reduced(opened: _Opened, reduction: int) -> Pixels:
+    """Return the upright picture `reduction` times smaller than the file's, whatever it was decoded at before.
+
+    A decoder that leaves pixels out is asked again rather than its pixels averaged: so one reduction is one operation,
+    which neither the size of the picture nor the smallest face looked for changes.
+    """
+    decoded = opened.decoded
+    if reduces(decoded.header) or reduction < decoded.reduction:
+        return decode_pixels(opened.data, decoded.header, reduction)
+    return shrink(decoded.pixels, reduction // decoded.reduction)
+
+
+def _fit_reduction(box: Float, params: CropParams, reduction: int) -> int:
     """Return the strongest reduction, up to the one at hand, that still leaves the crop its pixels."""
     enough = crop_side(box, params) / params.size
     return max(candidate for candidate in REDUCTIONS if candidate == 1 or candidate <= min(enough, reduction))

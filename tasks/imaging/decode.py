@@ -36,6 +36,7 @@ from tasks.sources.status import Status
 Pixels = NDArray[np.uint8]
 
 REDUCTIONS = (1, 2, 4, 8)  # what libjpeg can leave out while it decodes
+STRONGEST = REDUCTIONS[-1]
 
 # Each format by the bytes it starts with; WebP's name stands behind RIFF and a length.
 FORMATS: dict[str, tuple[tuple[bytes, ...], Callable[..., ImageFile.ImageFile]]] = {
@@ -116,14 +117,20 @@ def read_header(data: bytes, *, max_pixels: int) -> Header:
 def decode_pixels(data: bytes, header: Header, reduction: int = 1) -> Pixels:
     """Return upright RGB pixels (height, width, 3), each the average of `reduction` x `reduction` of the file's.
 
-    A pixel (x, y) of the result covers the file's pixels from (x, y) * reduction on; sizes are rounded up.
-    Raises ImageError.
+    `reduction` is a power of two. A pixel (x, y) of the result covers the file's pixels from (x, y) * reduction on;
+    sizes are rounded up. Raises ImageError.
     """
-    if header.jpeg is not None and header.jpeg.components in (1, 3):
-        pixels = _decode_jpeg(data, header.jpeg, reduction)
+    if header.jpeg is not None and reduces(header):
+        scale = min(reduction, STRONGEST)
+        pixels = shrink(_decode_jpeg(data, header.jpeg, scale), reduction // scale)
     else:
-        pixels = _shrink(_decode_with_pillow(data, header.format), reduction)
+        pixels = shrink(_decode_with_pillow(data, header.format), reduction)
     return _upright(pixels, header.orientation)
+
+
+def reduces(header: Header) -> bool:
+    """Return whether the file's decoder leaves pixels out by itself: not decoding them costs less than averaging."""
+    return header.jpeg is not None and header.jpeg.components in (1, 3)
 
 
 def _format(data: bytes) -> str:
@@ -234,7 +241,8 @@ def _to_bytes(values: NDArray[Any]) -> Pixels:
     return np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
 
 
-def _shrink(pixels: Pixels, reduction: int) -> Pixels:
+def shrink(pixels: Pixels, reduction: int) -> Pixels:
+    """Return the average of each `reduction` x `reduction` of `pixels` (height, width, 3); sizes are rounded up."""
     if reduction == 1:
         return pixels
     height, width = (-(-side // reduction) for side in pixels.shape[:2])

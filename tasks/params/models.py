@@ -121,6 +121,9 @@ class CropParams(Frozen):
     # Added on each side of the square box, as a fraction of its side.
     margin: float = Field(0.3, ge=0, le=2)
     align: bool = False
+    # `fit` resamples the square to `size`; `native` cuts `size` pixels as they are, from the picture reduced by the
+    # power of two that comes nearest: resampling blurs the traces by which generated pictures are told.
+    scale: Literal["fit", "native"] = "fit"
     border: Literal["reflect", "replicate", "black"] = "reflect"
     # Search images without a face turned by 90, 180 and 270 degrees as well.
     second_look: bool = False
@@ -135,6 +138,12 @@ class CropParams(Frozen):
         if not all(0 < value < 1 for value in thresholds):
             raise ValueError("each threshold lies between 0 and 1")
         return thresholds
+
+    @model_validator(mode="after")
+    def _turns_only_what_is_resampled(self) -> Self:
+        if self.align and self.scale == "native":
+            raise ValueError("align: true turns a crop, and so resamples it; scale: native does not: drop one of them")
+        return self
 
     def recipe(self) -> dict[str, Any]:
         """Return the part that decides a crop's pixels: what a scoring must share with the training."""

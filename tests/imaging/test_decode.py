@@ -116,7 +116,7 @@ def test_orientation_is_undone_as_pillow_does(picture: Pixels, encode: Encode, f
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG"])
-@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize("reduction", [2, 4, 8, 16, 32])
 def test_reduced_pixels_are_averages_of_the_full_ones(encode: Encode, format_: str, reduction: int) -> None:
     rows, columns = np.mgrid[0:101, 0:163]
     smooth = np.stack([rows + columns, 2 * rows, columns], axis=2).clip(0, 255).astype(np.uint8)

@@ -57,6 +57,8 @@ def test_rules_are_told_apart_by_their_name() -> None:
         ({"crop": {"size": "big"}}, ["crop.size", "integer", "'big'"]),
         ({"crop": {"keep": "biggest"}}, ["crop.keep", "'largest'", "'biggest'"]),
         ({"crop": {"thresholds": [0.6, 0.7, 1.5]}}, ["crop.thresholds", "between 0 and 1"]),
+        ({"crop": {"scale": "nativ"}}, ["crop.scale", "'fit'", "'native'", "'nativ'"]),
+        ({"crop": {"scale": "native", "align": True}}, ["crop", "align: true", "scale: native", "drop one"]),
         ({"split": {"valid": 0.6, "test": 0.6}}, ["split", "1.2", "nothing to train on"]),
         ({"score": {"archives": {"x": {}}}}, ["score.archives.x.source", "missing"]),
         ({"score": {"archives": [{"source": "x"}]}}, ["score.archives", "mapping from names"]),
