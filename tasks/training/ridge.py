@@ -1,0 +1,167 @@
+"""Linear heads in closed form: ridge regression on standardised features, its penalty and scale by leave-one-out.
+
+The dual form costs n x n for n faces, however many features they have. Leave-one-out predictions of a ridge regression
+need no second fit: y - (y - fit) / (1 - leverage), exactly (Hastie et al., The Elements of Statistical Learning,
+section 7.10). They are what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic
+outputs for support vector machines"): the fit itself knows its faces too well.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.special import expit
+
+Floats = NDArray[np.float64]
+Features = NDArray[np.float32]
+
+PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(4, 11))  # 1e2 .. 1e5, for features of unit variance
+# Added to every variance, whose median is about .04: a channel that was all but silent in training would be thousands
+# of deviations away in the first face in which it is not. Of 240 real and StyleGAN faces of 128 px, a quarter left out
+# three times: AUC .84 to .87 for 1e-6 to 1e-3; on the first of these quarters .85 so, .81 for 1e-8, .74 for 1e-12.
+EPSILON = 1e-5
+NOISE = 1e-5  # of its mean: what a feature in float32 may vary by without a reason
+COLUMNS = 1024  # features at a time in float64
+NEWTON = 100
+
+
+class Head(NamedTuple):
+    """logit = features @ weights + bias, for standardised features (n, d); weights (d,).
+
+    `log_loss` is that of the leave-one-out predictions under the penalty, both classes counting the same.
+    """
+
+    weights: Floats
+    bias: float
+    penalty: float
+    log_loss: float
+
+
+class Dual(NamedTuple):
+    """weights = features.T @ coefficients; see Head."""
+
+    coefficients: Floats
+    bias: float
+    penalty: float
+    log_loss: float
+
+
+def standardise(features: Features) -> tuple[Features, Features]:
+    """Centre and scale `features` (n, d) in place, and return their means and variances (d,), float32.
+
+    The scale is sqrt(variance + EPSILON). A feature that is constant but for rounding becomes 0, and its variance is
+    returned as 1: no regression gives it a weight.
+    """
+    means, variances = (np.empty(features.shape[1], np.float32) for _ in range(2))
+    for start in range(0, features.shape[1], COLUMNS):
+        part = slice(start, start + COLUMNS)
+        values = features[:, part].astype(np.float64)
+        mean, variance = values.mean(0), values.var(0)
+        constant = variance <= (NOISE * mean) ** 2
+        variance[constant] = 1.0
+        means[part], variances[part] = mean, variance
+        features[:, part] = np.where(constant, 0.0, (values - means[part]) / np.sqrt(variances[part] + EPSILON))
+    return means, variances
+
+
+def gram(features: Features) -> Floats:
+    """Return features @ features.T in float64, (n, n): 8 n^2 bytes, and 8 n COLUMNS more meanwhile."""
+    kernel = np.zeros((len(features), len(features)))
+    for start in range(0, features.shape[1], COLUMNS):
+        values = features[:, start : start + COLUMNS].astype(np.float64)
+        kernel += values @ values.T
+    return kernel
+
+
+def fit_head(features: Features, labels: NDArray[np.int8], kernel: Floats, chosen: NDArray[np.bool_]) -> Head:
+    """Return the head that tells the fakes from the reals of the `chosen` (n,) of standardised `features` (n, d).
+
+    `kernel` is gram(features), which several heads share; `labels` (n,) are 1 for fake. Both classes are needed.
+    """
+    places = np.flatnonzero(chosen)
+    dual = fit_dual(kernel[np.ix_(places, places)], labels[places])
+    coefficients = np.zeros(len(features))
+    coefficients[places] = dual.coefficients
+    weights = np.empty(features.shape[1])
+    for start in range(0, features.shape[1], COLUMNS):
+        part = slice(start, start + COLUMNS)
+        weights[part] = coefficients @ features[:, part].astype(np.float64)
+    return Head(weights, dual.bias, dual.penalty, dual.log_loss)
+
+
+def fit_dual(kernel: Floats, labels: NDArray[np.int8]) -> Dual:
+    """Return the ridge regression of +-1 whose leave-one-out predictions make the best logits, as logits.
+
+    Both classes count the same, and nothing penalises the bias. One eigendecomposition of the kernel (n, n) serves all
+    PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
+    """
+    weights = balanced(labels)
+    roots = np.sqrt(weights)
+    shares = weights / weights.sum()
+    # The weighted mean of the features is taken away; that of the targets is 0 already.
+    middle = kernel @ shares
+    centred = kernel - middle[:, None] - middle + shares @ middle
+    values, vectors = scipy.linalg.eigh(centred * roots[:, None] * roots, overwrite_a=True, driver="evd")
+    values = np.maximum(values, 0.0)
+    targets = np.where(labels == 1, 1.0, -1.0)
+    turned = vectors.T @ (roots * targets)
+    best: Dual | None = None
+    for penalty in PENALTIES:
+        shrunk = values / (values + penalty)
+        fits = vectors @ (shrunk * turned) / roots
+        leverages = (vectors**2) @ shrunk + shares
+        left_out = targets - (targets - fits) / (1 - leverages)
+        slope, offset = platt(left_out, labels, weights)
+        loss = log_loss(slope * left_out + offset, labels, weights)
+        if best is None or loss < best.log_loss:
+            # They sum to 0, so that centred features and others give the same weights.
+            coefficients = roots * (vectors @ (turned / (values + penalty)))
+            best = Dual(slope * coefficients, offset - slope * float(coefficients @ middle), penalty, loss)
+    assert best is not None  # noqa: S101
+    return best
+
+
+def balanced(labels: NDArray[np.int8]) -> Floats:
+    """Return a weight for each face, (n,), that makes both classes count the same: n / (2 n_class)."""
+    counts = np.bincount(labels, minlength=2)
+    return np.asarray((len(labels) / (2 * counts))[labels])
+
+
+def platt(scores: Floats, labels: NDArray[np.int8], weights: Floats) -> tuple[float, float]:
+    """Return slope (0 or more) and offset for which sigmoid(slope * score + offset) is the probability of a fake.
+
+    By Newton's method, for Platt's targets, which are not quite 0 and 1: else scores that separate the classes would
+    have an infinite slope. Scores that fall as fakes become likelier (leave-one-out predictions do, where there is
+    nothing to learn) have slope 0.
+    """
+    reals, fakes = np.bincount(labels, minlength=2)
+    targets = np.where(labels == 1, (fakes + 1) / (fakes + 2), 1 / (reals + 2))
+    scale = float(scores.std()) or 1.0
+    design = np.stack([scores / scale, np.ones_like(scores)])
+    found = np.zeros(2)
+    loss = _cross_entropy(found @ design, targets, weights)
+    for _ in range(NEWTON):
+        p_fake = expit(found @ design)
+        gradient = design @ (weights * (p_fake - targets))
+        curvature = (design * (weights * p_fake * (1 - p_fake))) @ design.T + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        while (shorter := _cross_entropy((found - step) @ design, targets, weights)) > loss and np.abs(step).max() > 0:
+            step /= 2
+        found, loss = found - step, shorter
+        if np.abs(step).max() < 1e-10:
+            break
+    if found[0] > 0:
+        return float(found[0] / scale), float(found[1])
+    return 0.0, float(np.log(np.average(targets, weights=weights) / np.average(1 - targets, weights=weights)))
+
+
+def log_loss(logits: Floats, labels: NDArray[np.int8], weights: Floats | None = None) -> float:
+    """Return the mean of -log p(label), in nats, weighted by `weights` (n,) if those are given."""
+    return _cross_entropy(logits, labels.astype(np.float64), np.ones(len(labels)) if weights is None else weights)
+
+
+def _cross_entropy(logits: Floats, targets: Floats, weights: Floats) -> float:
+    return float(np.average(np.logaddexp(0.0, logits) - targets * logits, weights=weights))

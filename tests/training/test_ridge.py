@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tasks.training import ridge
+from tasks.training.ridge import EPSILON, balanced, fit_dual, fit_head, gram, log_loss, platt, standardise
+
+Floats = NDArray[np.float64]
+
+
+def problem(seed: int, faces: int, features: int, shift: float) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    """Standardised features of two classes, of which there are not as many, `shift` apart in the first ones."""
+    random = np.random.default_rng(seed)
+    labels = (np.arange(faces) % 3 == 0).astype(np.int8)
+    values = random.normal(5, 2, (faces, features)).astype(np.float32)
+    values[:, : features // 4 + 1] += shift * labels[:, None]
+    standardise(values)
+    return values, labels
+
+
+def solved(values: Floats, labels: NDArray[np.int8], weights: Floats, penalty: float) -> Floats:
+    """Weights and, last, bias of the weighted ridge regression of +-1, by its normal equations; the bias is free."""
+    design = np.column_stack([values, np.ones(len(values))])
+    ridge_ = penalty * np.diag([1.0] * values.shape[1] + [0.0])
+    targets = np.where(labels == 1, 1.0, -1.0)
+    return np.linalg.solve((design.T * weights) @ design + ridge_, (design.T * weights) @ targets)
+
+
+def left_out(values: Floats, labels: NDArray[np.int8], penalty: float) -> Floats:
+    """The prediction for each face of a regression fitted without it, with the weights that all together have."""
+    weights = balanced(labels)
+    found = np.empty(len(labels))
+    for face in range(len(labels)):
+        others = np.arange(len(labels)) != face
+        model = solved(values[others], labels[others], weights[others], penalty)
+        found[face] = values[face] @ model[:-1] + model[-1]
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    faces=st.integers(8, 24),
+    features=st.integers(1, 40),
+    shift=st.floats(0, 3),
+    penalty=st.sampled_from([0.5, 3.0, 100.0, 1e5]),
+)
+def test_scale_and_loss_are_those_of_faces_left_out_one_by_one(
+    seed: int, faces: int, features: int, shift: float, penalty: float
+) -> None:
+    values, labels = problem(seed, faces, features, shift)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ridge, "PENALTIES", (penalty,))
+        head = fit_head(values, labels, gram(values), np.ones(faces, bool))
+    weights = balanced(labels)
+    scores = left_out(values.astype(np.float64), labels, penalty)
+    slope, offset = platt(scores, labels, weights)
+    assert head.log_loss == pytest.approx(log_loss(slope * scores + offset, labels, weights), rel=1e-5)
+    model = solved(values.astype(np.float64), labels, weights, penalty)
+    np.testing.assert_allclose(head.weights, slope * model[:-1], rtol=1e-4, atol=1e-6)
+    assert head.bias == pytest.approx(slope * model[-1] + offset, rel=1e-4, abs=1e-5)
+
+
+def test_the_penalty_is_the_one_of_the_grid_whose_left_out_faces_are_told_best() -> None:
+    chosen = []
+    for seed, faces, features, shift in ((1, 30, 100, 0.5), (2, 40, 8, 1.0), (3, 30, 2000, 3.0)):
+        values, labels = problem(seed, faces, features, shift)
+        dual = fit_dual(gram(values), labels)
+        losses = []
+        for penalty in ridge.PENALTIES:
+            scores, weights = left_out_by_kernel(values, labels, penalty), balanced(labels)
+            slope, offset = platt(scores, labels, weights)
+            losses.append(log_loss(slope * scores + offset, labels, weights))
+        assert dual.penalty == ridge.PENALTIES[int(np.argmin(losses))]
+        assert dual.log_loss == pytest.approx(min(losses), rel=1e-5)
+        chosen.append(dual.penalty)
+    assert len(set(chosen)) > 1, chosen  # not always the same end of the grid
+
+
+def left_out_by_kernel(values: NDArray[np.float32], labels: NDArray[np.int8], penalty: float) -> Floats:
+    """left_out for more features than faces: rows of an orthonormal basis of the faces' span are as good."""
+    basis = np.linalg.svd(values.astype(np.float64), full_matrices=False)
+    return left_out(basis.U * basis.S, labels, penalty)
+
+
+def test_a_head_sees_its_own_faces_alone() -> None:
+    values, labels = problem(4, 60, 200, 1.0)
+    chosen = np.arange(60) % 4 != 1
+    head = fit_head(values, labels, gram(values), chosen)
+    alone = fit_head(values[chosen], labels[chosen], gram(values[chosen]), np.ones(45, bool))
+    np.testing.assert_allclose(head.weights, alone.weights, rtol=1e-6)
+    assert (head.bias, head.penalty) == (pytest.approx(alone.bias), alone.penalty)
+
+
+def test_both_classes_count_the_same() -> None:
+    _, labels = problem(5, 40, 10, 1.0)
+    weights = balanced(labels)
+    assert labels.sum() == 14
+    assert weights[labels == 0].sum() == pytest.approx(20)
+    assert weights[labels == 1].sum() == pytest.approx(20)
+
+
+def test_the_logit_is_the_log_of_the_odds() -> None:
+    """Normal features of unit deviation and means 2 apart have the log odds 2x for x from their middle."""
+    random = np.random.default_rng(6)
+    labels = (np.arange(600) % 4 == 0).astype(np.int8)
+    values = (random.normal(0, 1, (600, 1)) + np.where(labels == 1, 1.0, -1.0)[:, None]).astype(np.float32)
+    means, variances = standardise(values)
+    head = fit_head(values, labels, gram(values), np.ones(600, bool))
+    deviation = float(np.sqrt(variances[0]))
+    slope = float(head.weights[0]) / deviation
+    assert slope == pytest.approx(2, abs=0.3)
+    assert head.bias - slope * float(means[0]) == pytest.approx(0, abs=0.3)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_scores_that_separate_the_classes_have_a_slope_that_ends(scale: float) -> None:
+    labels = (np.arange(40) % 2).astype(np.int8)
+    scores = scale * (np.where(labels == 1, 1.0, -1.0) + np.linspace(-0.5, 0.5, 40))
+    slope, offset = platt(scores, labels, balanced(labels))
+    p_fake = 1 / (1 + np.exp(-(slope * scores + offset)))
+    assert np.all((p_fake > 0.5) == (labels == 1))
+    targets = np.where(labels == 1, 21 / 22, 1 / 22)  # Platt's; where the likelihood is highest, both sums are 0
+    assert np.sum(p_fake - targets) == pytest.approx(0, abs=1e-8)
+    assert np.sum((p_fake - targets) * scores / scale) == pytest.approx(0, abs=1e-8)
+
+
+def test_what_cannot_be_learnt_gets_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions of faces left out of noise point the wrong way; a head that believed them would be a wrong one."""
+    values, labels = problem(7, 60, 300, 0.0)
+    assert np.corrcoef(left_out_by_kernel(values, labels, 1e5), labels)[0, 1] < -0.1
+    monkeypatch.setattr(ridge, "PENALTIES", (1e5,))
+    head = fit_head(values, labels, gram(values), np.ones(60, bool))
+    assert not head.weights.any()
+    assert head.bias == pytest.approx(0, abs=0.05)
+
+
+def test_standardised_features_have_mean_0_and_variance_1_and_constant_ones_no_weight() -> None:
+    random = np.random.default_rng(8)
+    values = random.normal(100, 1, (50, 5)).astype(np.float32)
+    labels = (np.arange(50) % 2).astype(np.int8)
+    values[:, 0] += 3 * labels
+    values[:, 1] = 0.0
+    values[:, 2] = 7.0 * (1 + random.choice([0, 1e-7, -1e-7], 50))  # but for rounding
+    values[:, 3] *= 1e-6
+    before = values.copy()
+    means, variances = standardise(values)
+    np.testing.assert_allclose(values[:, [0, 4]].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(values[:, [0, 4]].var(0), 1, rtol=1e-4)
+    np.testing.assert_allclose(values[:, 0], (before[:, 0] - means[0]) / np.sqrt(variances[0] + EPSILON), atol=1e-5)
+    assert not values[:, [1, 2]].any()
+    assert variances[1] == variances[2] == 1
+    assert 0 < values[:, 3].std() < 0.1  # what hardly varies stays small, and does not explode elsewhere
+    head = fit_head(values, labels, gram(values), np.ones(50, bool))
+    assert head.weights[1] == head.weights[2] == 0
+    assert head.weights[0] != 0
+
+
+def test_blocks_of_columns_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, labels = problem(9, 30, 25, 1.0)
+    whole = fit_head(values, labels, gram(values), np.ones(30, bool))
+    monkeypatch.setattr(ridge, "COLUMNS", 4)
+    np.testing.assert_allclose(gram(values), values.astype(np.float64) @ values.T.astype(np.float64), atol=1e-9)
+    parts = fit_head(values, labels, gram(values), np.ones(30, bool))
+    np.testing.assert_allclose(parts.weights, whole.weights, atol=1e-9)
+    again, blocked = problem(9, 30, 25, 1.0)[0], values.copy()
+    standardise(blocked)
+    np.testing.assert_allclose(blocked, again, atol=1e-4)
