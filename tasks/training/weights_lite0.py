@@ -38,7 +38,7 @@ def load_lite0(model: keras.Model) -> None:
     Raises FauxfaceError when the package is missing or its file is not the one that is known.
     """
     tensors = imagenet_tensors()
-    with_norm = any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+    with_norm = not model.get_layer("stem").use_bias
     for layer in model.layers:
         if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             continue

@@ -12,7 +12,11 @@ from tasks.params import FauxfaceError
 from tasks.training.network_file import refuse_code
 from tasks.training.zoo import LOGIT, NETWORKS, P_FAKE, build_network, logit_model
 
-FORMS: list[tuple[str, dict[str, Any]]] = [*((name, {}) for name in sorted(NETWORKS)), ("lite0", {"batch_norm": True})]
+FORMS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in sorted(NETWORKS)),
+    ("lite0", {"batch_norm": True}),
+    ("lite0", {"pooling": "statistics", "heads": 3, "batch_norm": True}),
+]
 
 
 def test_cnn3_is_as_published() -> None:

@@ -19,9 +19,18 @@ from tasks.training.zoo.mobilenet import mobilenet_v3
 from tasks.training.zoo.resnet import resnet18, resnet50
 from tasks.training.zoo.scratch import cnn3, foolme
 from tasks.training.zoo.trainable import set_trainable
-from tasks.training.zoo.verdict import LOGIT, P_FAKE, logit_model, with_verdict
+from tasks.training.zoo.verdict import LOGIT, P_FAKE, linear_layer, logit_model, with_verdict
 
-__all__ = ["LOGIT", "NETWORKS", "P_FAKE", "build_network", "logit_model", "set_trainable", "with_verdict"]
+__all__ = [
+    "LOGIT",
+    "NETWORKS",
+    "P_FAKE",
+    "build_network",
+    "linear_layer",
+    "logit_model",
+    "set_trainable",
+    "with_verdict",
+]
 
 NETWORKS: dict[str, Callable[..., keras.Model]] = {
     "cnn3": cnn3,

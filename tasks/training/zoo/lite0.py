@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import layers
 
+from tasks.training.zoo.statistics import statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
 
@@ -32,28 +33,46 @@ STAGES = (
 EPSILON = 1e-3  # of its batch normalisation
 
 
-def lite0(input_size: int, batch_norm: bool = False, dropout: float = 0.2) -> keras.Model:
-    """Return EfficientNet-Lite0 under a new verdict on its 1280 pooled channels.
+BLOCKS = tuple((stage, stage.stride if number == 0 else 1) for stage in STAGES for number in range(stage.repeats))
+
+
+def lite0(
+    input_size: int,
+    batch_norm: bool = False,
+    dropout: float = 0.2,
+    pooling: Literal["average", "statistics"] = "average",
+    heads: int = 1,
+    blocks: int = len(BLOCKS),
+) -> keras.Model:
+    """Return EfficientNet-Lite0 under a new verdict: the largest of `heads` logits.
 
     Without `batch_norm` every convolution has a bias instead, into which weights.py folds the statistics of ImageNet:
     the same function before training, 1.8 times as fast to train on a CPU, and no statistics that drift when the
-    batches are small.
+    batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
+    mean and mean square of every layer's channels. Of the 16 `blocks` the first ones can be kept alone, without the
+    last convolution, `head`. Raises ValueError for arguments outside of this.
     """
+    if pooling not in ("average", "statistics") or not 1 <= blocks <= len(BLOCKS) or heads < 1:
+        raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from 1 to {len(BLOCKS)}")
     pixels = keras.Input((input_size, input_size, 3), name="image")
     values = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
     values = make.convolution(values, "stem", 32, 3, 2)
-    blocks = [(stage, number == 0) for stage in STAGES for number in range(stage.repeats)]
-    for number, (stage, first) in enumerate(blocks):
-        values = make.block(values, f"b{number}", stage, stage.stride if first else 1)
-    values = layers.GlobalAveragePooling2D(name="pool")(make.convolution(values, "head", 1280, 1, 1))
-    return with_verdict(pixels, layers.Dropout(dropout, name="dropout")(values), "lite0")
+    for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
+        values = make.block(values, f"b{number}", stage, stride)
+    if blocks == len(BLOCKS):
+        values = make.convolution(values, "head", 1280, 1, 1)
+    if pooling == "statistics":
+        return with_verdict(pixels, statistics_of(make.outputs), "lite0", heads)
+    values = layers.GlobalAveragePooling2D(name="pool")(values)
+    return with_verdict(pixels, layers.Dropout(dropout, name="dropout")(values), "lite0", heads)
 
 
 class _Maker:
-    """Makes the layers of one of the two forms."""
+    """Makes the layers of one of the two forms; `outputs` are those of its convolutions, by their names."""
 
     def __init__(self, batch_norm: bool) -> None:
+        self.outputs: list[tuple[str, Any]] = []
         self._batch_norm = batch_norm
         self._usual = {"padding": "same", "use_bias": not batch_norm}
 
@@ -67,7 +86,7 @@ class _Maker:
         depthwise = layers.DepthwiseConv2D(
             stage.kernel, stride, depthwise_initializer=drawn, name=f"{name}_dw", **self._usual
         )
-        values = self._activated(depthwise(values), f"{name}_dw")
+        values = self._finished(depthwise(values), f"{name}_dw")
         values = self.convolution(values, f"{name}_proj", stage.channels, 1, 1, activated=False)
         if stride == 1 and channels == stage.channels:
             values = layers.Add(name=f"{name}_add")([entering, values])
@@ -78,10 +97,14 @@ class _Maker:
     ) -> Any:
         """Return `values` after a convolution and, if `activated`, ReLU6."""
         layer = layers.Conv2D(channels, kernel, stride, kernel_initializer="he_normal", name=name, **self._usual)
-        return self._activated(layer(values), name) if activated else self._normalised(layer(values), name)
+        return self._finished(layer(values), name, activated)
 
-    def _activated(self, values: Any, name: str) -> Any:
-        return layers.ReLU(6.0, name=f"{name}_act")(self._normalised(values, name))
+    def _finished(self, values: Any, name: str, activated: bool = True) -> Any:
+        values = self._normalised(values, name)
+        if activated:
+            values = layers.ReLU(6.0, name=f"{name}_act")(values)
+        self.outputs.append((name, values))
+        return values
 
     def _normalised(self, values: Any, name: str) -> Any:
         if not self._batch_norm:
