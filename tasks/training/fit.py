@@ -11,6 +11,7 @@ import keras
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
+from tasks.training.probe import fit_probe
 from tasks.training.recipes import Phase
 from tasks.training.state import Progress, Saved, TrainingState
 from tasks.training.zoo import logit_model, set_trainable
@@ -55,7 +56,7 @@ def fit(
     progress = saved.progress if saved else Progress()
     resumed_after = progress.epochs
     for phase in phases[progress.phase :]:
-        set_trainable(model, phase.trainable)
+        set_trainable(model, "head" if phase.method == "ridge" else phase.trainable)
         _fit_phase(trained, phase, faces_of(phase), progress, saved, record)
         trained.set_weights(progress.best)
         saved = None
@@ -75,13 +76,17 @@ def _fit_phase(
     end = progress.began + phase.epochs
     if progress.epochs == end or _stopped(progress):
         return
+    callbacks = _callbacks(phase, faces, progress, record)
+    if phase.method == "ridge":
+        fit_probe(model, faces, callbacks, progress.epochs)
+        return
     model.fit(
         spread(faces.train),
         validation_data=spread(faces.valid),
         epochs=end,
         initial_epoch=progress.epochs,
         class_weight=faces.class_weight,
-        callbacks=_callbacks(phase, faces, progress, record),
+        callbacks=callbacks,
         shuffle=False,  # the batches are shuffled already, by the seed
         verbose=0,
     )
@@ -107,7 +112,7 @@ def compile_for(model: keras.Model, phase: Phase, batches: int) -> None:
 
 
 def _rate(phase: Phase, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if phase.schedule == "plateau":
+    if phase.schedule == "plateau" or phase.method == "ridge":
         return phase.learning_rate
     if phase.schedule == "step":
         return keras.optimizers.schedules.ExponentialDecay(

@@ -116,6 +116,11 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         self._coming: dict[tuple[int, int], Future[Batch]] = {}
         self._lock = threading.Lock()
 
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        """The labels (n,) of all faces, in the order of the manifest."""
+        return self._labels[:, 0].astype(np.int8)
+
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
         return math.ceil(len(self._labels) / self._batch_size)

@@ -13,7 +13,7 @@ from tasks.scoring.crops import by_shard, read_shard
 from tasks.training.augment import Augmenter
 from tasks.training.loader import CropStore, FaceBatches
 from tasks.training.recipes import Phase, Recipe
-from tasks.training.splits import Split, of_phase
+from tasks.training.splits import Split, at_most, of_phase
 
 NAMED = 3  # faces of a batch that an error names
 
@@ -50,24 +50,34 @@ class TrainingFaces:
         self._faces = faces
         self._seed = seed
         self._workers = workers
-        self._kept: tuple[tuple[str, ...] | None, dict[str, CropStore]] | None = None
+        self._kept: tuple[tuple[tuple[str, ...] | None, int], dict[str, CropStore]] | None = None
 
     def of(self, phase: Phase) -> PhaseFaces:
-        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do."""
+        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do.
+
+        Those of a ridge phase are of at most `phase.faces` faces, as they are stored and in their order.
+        """
         splits = of_phase(self._splits, phase)
+        if phase.method == "ridge":
+            splits["train"] = at_most(splits["train"], phase.faces, self._seed)
         stores = self._stores(phase.datasets, splits)
-        train = FaceBatches(
-            stores["train"],
-            splits["train"].labels,
+        weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
+        train = self._training(stores["train"], splits["train"], phase)
+        valid = self._plain(stores["valid"], splits["valid"])
+        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
+
+    def _training(self, store: CropStore, split: Split, phase: Phase) -> FaceBatches:
+        if phase.method == "ridge":
+            return self._plain(store, split)
+        return FaceBatches(
+            store,
+            split.labels,
             self._recipe.batch_size,
             seed=self._seed,
             shuffle=True,
             augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise),
             workers=self._workers,
         )
-        weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
-        valid = self._plain(stores["valid"], splits["valid"])
-        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
 
     def valid(self) -> FaceBatches:
         """Return the whole validation split, in its order, as it was stored."""
@@ -77,11 +87,12 @@ class TrainingFaces:
         return FaceBatches(store, split.labels, self._recipe.batch_size, workers=self._workers)
 
     def _stores(self, datasets: tuple[str, ...] | None, splits: Mapping[str, Split]) -> dict[str, CropStore]:
-        if self._kept is None or self._kept[0] != datasets:
+        key = (datasets, len(splits["train"].rows))
+        if self._kept is None or self._kept[0] != key:
             self._kept = None  # its memory is needed for the next
             size = self._recipe.input_size
             made = {name: CropStore(split.rows, self._faces, size, self._workers) for name, split in splits.items()}
-            self._kept = (datasets, made)
+            self._kept = (key, made)
         return self._kept[1]
 
 

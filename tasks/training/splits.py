@@ -65,5 +65,29 @@ def _of_datasets(split: Split, phase: str, datasets: tuple[str, ...]) -> Split:
     return chosen
 
 
+def with_fakes(split: Split) -> list[str]:
+    """Return the names of the data sets of which the split has fakes, in alphabetical order."""
+    return sorted(split.rows["dataset"][split.labels == 1].unique())
+
+
+def at_most(split: Split, faces: int, seed: int) -> Split:
+    """Return the split, or `faces` faces of it where it has more, drawn by the seed and in their order.
+
+    Each class of each data set gives as many as the others, or all that it has.
+    """
+    if len(split.rows) <= faces:
+        return split
+    kinds = [places for _, places in sorted(split.rows.groupby(["dataset", "label"], sort=True).indices.items())]
+    random = np.random.default_rng(seed)
+    kept: list[NDArray[np.int64]] = []
+    left = faces
+    for number, places in enumerate(sorted(kinds, key=len)):
+        share = min(len(places), left // (len(kinds) - number))
+        kept.append(random.permutation(places)[:share])
+        left -= share
+    chosen = np.sort(np.concatenate(kept))
+    return Split(split.path, split.rows.iloc[chosen].reset_index(drop=True), split.labels[chosen])
+
+
 def _missing_classes(split: Split) -> list[str]:
     return [name for label, name in CLASSES if not np.any(split.labels == label)]

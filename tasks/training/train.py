@@ -22,7 +22,7 @@ from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
 from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.recipes import Recipe, load_recipe
-from tasks.training.splits import Split, of_phase, read_split
+from tasks.training.splits import Split, of_phase, read_split, with_fakes
 
 if TYPE_CHECKING:
     import keras
@@ -63,14 +63,18 @@ def train(
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
     for phase in recipe.stages():
-        of_phase(splits, phase)  # raises now what would end the training hours from here
+        used = of_phase(splits, phase)  # raises now what would end the training hours from here
+        if phase.method == "ridge":
+            recipe = recipe.with_heads(len(with_fakes(used["train"])))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
     from tasks.training.fit import Record, fit
     from tasks.training.phases import TrainingFaces
     from tasks.training.state import TrainingState
 
-    precision = choose_precision(params.precision)
+    # What a ridge phase solves for are the features that the saved network computes, which is f32.
+    closed = params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
+    precision = "f32" if closed else choose_precision(params.precision)
     network = _network(recipe, params.seed, precision)
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))

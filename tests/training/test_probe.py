@@ -1,0 +1,289 @@
+"""A ridge phase: heads in closed form on the statistics of a frozen network, among the other phases of a training."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from tasks.manifests.schemas import FACES, MANIFEST, shard_name
+from tasks.scoring.classifier import Classifier
+from tasks.scoring.crops import load_crops, read_manifest
+from tasks.training.network_file import read_network
+from tasks.training.recipes import Recipe, load_recipe
+from tasks.training.splits import at_most, read_split, with_fakes
+from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
+from tests.training.conftest import SIDE, draw
+from tests.training.fitting import faces_for, fit_recipe
+from tests.training.test_resume import assert_equal, kill_in
+
+Pixels = NDArray[np.uint8]
+
+PROBE = """
+network: lite0
+network_arguments: {{pooling: statistics, blocks: 3}}
+weights: imagenet
+input_size: {size}
+batch_size: 16
+phases:
+  - {{name: probe, method: ridge}}
+"""
+TUNE = "  - {name: tune, epochs: 2, learning_rate: 0.00001}\n"
+RATE = "epochs: 1\nlearning_rate: 0.001\n"
+
+
+def write_faces(root: Path, faces: list[tuple[str, str, int, Pixels]]) -> None:
+    """Write (split, data set, label, RGB pixels) as one shard a data set, and the manifests."""
+    shards: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for number, (split, dataset, label, pixels) in enumerate(faces):
+        png = cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
+        shard = shards.setdefault(dataset, [])
+        known = {"face_id": f"{number:064x}#0", "dataset": dataset, "label": label}
+        place = {"shard": 0, "row": len(shard), "split": split, "group": f"g{number}", "source": dataset}
+        rows.setdefault(split, []).append({**known, **place})
+        about = {"image_id": f"{number:064x}", "member": f"{number}.png", "face_index": 0, "format": "PNG"}
+        sides = {"width": len(pixels), "height": len(pixels), "file_bytes": len(png)}
+        image = {"image": {"bytes": png, "path": None}, "sharpness": 0.5, "corner_variance": 0.5}
+        shard.append({**dict.fromkeys(FACES.names), **known, **about, **sides, **image})
+    for dataset, content in shards.items():
+        path = root / "faces" / dataset / shard_name(0)
+        path.parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(content, FACES), path)
+    (root / "manifests").mkdir()
+    for split, content in rows.items():
+        pq.write_table(pa.Table.from_pylist(content, MANIFEST), root / "manifests" / f"{split}.parquet")
+
+
+def drawn(dataset: str, label: int, random: np.random.Generator) -> Pixels:
+    """A fake of `board` has a checkerboard, one of `smooth` no noise at all, which is the opposite."""
+    if label and dataset == "smooth":
+        return np.asarray(cv2.GaussianBlur(draw(0, random), (0, 0), 3), np.uint8)
+    return draw(label, random)
+
+
+@pytest.fixture(scope="module")
+def two(toy: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Two data sets with fakes of their own kinds and one with none; the recipe is a ridge phase."""
+    random = np.random.default_rng(6)
+    faces = []
+    for split, each in (("train", 20), ("valid", 8), ("test", 16)):
+        for dataset, labels in (("board", (0, 1)), ("smooth", (0, 1)), ("photos", (0,))):
+            faces += [(split, dataset, label, drawn(dataset, label, random)) for label in labels for _ in range(each)]
+    root = tmp_path_factory.mktemp("two")
+    write_faces(root, faces)
+    recipe = root / "probe.yaml"
+    recipe.write_text(PROBE.format(size=SIDE), encoding="utf-8")
+    return type(toy)(root, recipe)
+
+
+@pytest.fixture(scope="module")
+def probed(two: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A folder with the model of `two`, and the training's result."""
+    folder = tmp_path_factory.mktemp("probed")
+    return folder, two.train(folder, epochs=5)
+
+
+def pixels_of(two: Any, split: str) -> tuple[Any, Pixels]:
+    rows = read_manifest(two.manifests / f"{split}.parquet")
+    return rows, load_crops(rows, two.faces, SIDE, 2)
+
+
+def test_a_training_on_two_kinds_of_fakes_is_right_on_both(two: Any, probed: tuple[Path, Any]) -> None:
+    rows, pixels = pixels_of(two, "test")
+    classifier = Classifier.load(probed[0] / "model")
+    right = (classifier.p_fake(pixels) >= classifier.card.threshold) == (rows["label"] == 1)
+    for dataset in ("board", "smooth", "photos"):
+        assert right[rows["dataset"] == dataset].mean() > 0.9, dataset
+
+
+def test_each_data_set_with_fakes_has_a_head_for_them_and_the_largest_is_the_logit(
+    two: Any, probed: tuple[Path, Any]
+) -> None:
+    rows, pixels = pixels_of(two, "test")
+    network = read_network(probed[0] / "model")
+    heads = keras.Model(network.input, network.get_layer("heads").output)
+    logits = np.asarray(heads(pixels.astype(np.float32)))
+    assert logits.shape == (len(rows), 2)
+    np.testing.assert_allclose(
+        logits.max(axis=1), np.asarray(logit_model(network)(pixels.astype(np.float32)))[:, 0], atol=1e-5
+    )
+    fake = (rows["label"] == 1).to_numpy()
+    for number, (own, other) in enumerate((("board", "smooth"), ("smooth", "board"))):
+        of_own, of_other = (logits[fake & (rows["dataset"] == name), number] for name in (own, other))
+        assert of_own.min() > logits[~fake, number].max()
+        assert of_own.mean() > of_other.mean() + 1  # it was never told that those are fakes
+    assert probed[1].card.recipe["network_arguments"]["heads"] == 2
+
+
+def test_a_ridge_phase_is_one_epoch_whatever_the_parameters_say(probed: tuple[Path, Any]) -> None:
+    report = probed[1].report
+    assert (report["epochs"], report["best_epoch"], report["train_faces"]) == (1, 1, 100)
+    assert report["images_per_second"] > 0
+    with (probed[0] / "history.csv").open(encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    names = ("loss", "accuracy", "auc", "val_loss", "val_accuracy", "val_auc")
+    assert {name for name in row if name not in names} == {"epoch", "phase", "learning_rate"}
+    assert float(row["learning_rate"]) == 0
+    assert float(row["val_auc"]) == pytest.approx(report["valid_auc"], abs=1e-5)
+    assert float(row["loss"]) < 0.3
+
+
+def test_equal_trainings_give_equal_bytes(two: Any, probed: tuple[Path, Any], tmp_path: Path) -> None:
+    two.train(tmp_path, epochs=5)
+    assert_equal(tmp_path, probed[0])
+
+
+def tuned(two: Any, folder: Path) -> Any:
+    recipe = folder / "tuned.yaml"
+    recipe.write_text(RATE + PROBE.format(size=SIDE) + TUNE, encoding="utf-8")
+    return type(two)(two.root, recipe)
+
+
+def test_a_gradient_phase_goes_on_from_the_probe_and_leaves_its_standardisation(two: Any, tmp_path: Path) -> None:
+    recipe = load_recipe(str(tuned(two, tmp_path).recipe)).with_heads(2)
+    probe, tune = recipe.stages()
+    _, before = fit_recipe(two, recipe.model_copy(update={"phases": (probe,)}), tmp_path / "probe")
+    fitted, after = fit_recipe(two, recipe, tmp_path / "tuned")
+    assert [row["phase"] for row in fitted.progress.history] == [1, 2, 2]
+    changed = {
+        one.path.split("/")[0]
+        for one, other in zip(before.weights, after.weights, strict=True)
+        if not np.array_equal(one, other)
+    }
+    assert "stem" in changed
+    assert "heads" in changed
+    assert "standardise" not in changed
+    # Adam's steps are as large as its rate: three times seven of these from where the probe had ended.
+    for one, other in zip(before.weights, after.weights, strict=True):
+        np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=21 * tune.learning_rate)
+
+
+@pytest.mark.timeout(600)
+def test_a_training_killed_in_the_probe_or_after_it_equals_an_unbroken_one(
+    two: Any, tmp_path: Path, project: Path
+) -> None:
+    phased = tuned(two, tmp_path)
+    phased.train(tmp_path / "unbroken")
+    for epoch in (0, 1):
+        kill_in(phased, tmp_path / "killed", epoch, project)
+    assert phased.train(tmp_path / "killed").report["resumed_after"] == 1
+    assert_equal(tmp_path / "killed", tmp_path / "unbroken")
+
+
+def test_faces_are_looked_at_as_they_are_stored_and_evenly(two: Any) -> None:
+    recipe = load_recipe(str(two.recipe))
+    phase = recipe.stages()[0].model_copy(update={"faces": 47})
+    faces = faces_for(two, recipe).of(phase)
+    kinds = faces.rows.rows.groupby(["dataset", "label"]).size()
+    assert len(faces.rows.rows) == 47
+    assert sorted(kinds) == [9, 9, 9, 10, 10]
+    found = np.concatenate([faces.train[index][0] for index in range(len(faces.train))])
+    np.testing.assert_array_equal(found, load_crops(faces.rows.rows, two.faces, SIDE, 2))
+    np.testing.assert_array_equal(faces.train.labels, faces.rows.rows["label"])
+    again, other = (faces_for(two, recipe, seed).of(phase).rows.rows for seed in (3, 4))
+    assert again.equals(faces.rows.rows)
+    assert not other.equals(again)
+
+
+def test_what_a_small_kind_lacks_the_others_give(two: Any) -> None:
+    split = read_split(two.manifests / "train.parquet")
+    few = split.rows.drop(split.rows.index[(split.rows["dataset"] == "photos")][3:]).reset_index(drop=True)
+    drawn = at_most(type(split)(split.path, few, few["label"].to_numpy(np.int8)), 43, 1)
+    assert sorted(drawn.rows.groupby(["dataset", "label"]).size()) == [3, 10, 10, 10, 10]
+    assert at_most(split, 100, 1) is split
+    assert with_fakes(drawn) == ["board", "smooth"]
+
+
+def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_data: Path, tmp_path: Path) -> None:
+    """Also that both forms of the network agree to a ten-thousandth with weights that are found so."""
+    faces = []
+    with zipfile.ZipFile(real_data / "faces" / "ffhq_stylegan.zip") as archive:
+        for label, folder in enumerate(("real", "fake")):
+            names = [name for name in archive.namelist() if name.startswith(f"{folder}/") and name.endswith(".jpg")]
+            for number, name in enumerate(names[:90]):
+                image = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
+                pixels = cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)[..., ::-1]
+                faces.append(("train" if number < 60 else "valid", "ffhq", label, np.asarray(pixels, np.uint8)))
+    write_faces(tmp_path, faces)
+    recipe = tmp_path / "probe.yaml"
+    recipe.write_text(PROBE.format(size=96).replace(", blocks: 3", ""), encoding="utf-8")
+    result = type(toy)(tmp_path, recipe).train(tmp_path / "out")
+    assert result.report["valid_auc"] > 0.65
+    assert result.report["loss"] < result.report["valid_loss"] < np.log(2)
+    network = read_network(tmp_path / "out" / "model")
+    assert linear_layer(network).name == "logit"
+    rows = read_manifest(tmp_path / "manifests" / "valid.parquet")
+    p_fake = Classifier.load(tmp_path / "out" / "model").p_fake(load_crops(rows, tmp_path / "faces", 96, 2))
+    assert roc_auc_score(rows["label"], p_fake) == pytest.approx(result.report["valid_auc"], abs=1e-3)
+
+
+def test_statistics_are_means_and_mean_squares_of_the_layers() -> None:
+    network = build_network("lite0", 32, {"pooling": "statistics"}, "imagenet")
+    assert network.get_layer("statistics").output.shape == (None, 42016)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    layers = ("b0_proj", "b1_dw_act", "b2_proj", "head_act", "stem_act")
+    outputs = [network.get_layer(name).output for name in (*layers, "statistics")]
+    *values, found = (np.asarray(output) for output in keras.Model(network.input, outputs)(pixels))
+    places, start = {}, 0
+    for layer in network.get_layer("statistics").input:
+        places[layer.path if hasattr(layer, "path") else layer._keras_history.operation.name] = start
+        start += layer.shape[-1]
+    for name, value in zip(layers, values, strict=True):
+        first, channels = places[f"{name.removesuffix('_act')}_mean"], value.shape[-1]
+        np.testing.assert_allclose(found[:, first : first + channels], value.mean((1, 2)), rtol=1e-4, atol=1e-5)
+        first = places[f"{name.removesuffix('_act')}_square"]
+        np.testing.assert_allclose(found[:, first : first + channels], (value**2).mean((1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_fewer_blocks_are_the_first_ones() -> None:
+    names = {layer.name for layer in build_network("lite0", 32, {"blocks": 5}).layers}
+    assert "b4_proj" in names
+    assert not names & {"b5_exp", "b5_dw", "head"}
+
+
+@pytest.mark.parametrize("arguments", [{"pooling": "max"}, {"blocks": 17}, {"blocks": 0}, {"heads": 0}])
+def test_other_arguments_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match=r"cannot be built with them: pooling is average or statistics, heads from 1"):
+        build_network("lite0", 32, arguments)
+
+
+def test_the_standardisation_never_learns() -> None:
+    network = build_network("lite0", 32, {"pooling": "statistics", "blocks": 1})
+    for rule in ("all", "from:stem", "head"):
+        set_trainable(network, rule)
+        assert not network.get_layer("standardise").trainable
+        assert network.get_layer("logit").trainable
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PROBE.replace("pooling: statistics, ", ""), r"phase 'probe' is a ridge phase, .* lite0 with pooling"),
+        (PROBE + "  - {{name: again, method: ridge}}\n", "probe and again are ridge phases; there can be one"),
+        (RATE.replace("0.001", "0") + PROBE + "  - {{name: tune}}\n", "learning_rate: must be greater than 0"),
+        (PROBE + "  - {{name: tune}}\n", "phases.1.epochs: Field required"),
+    ],
+)
+def test_a_fault_of_a_ridge_phase_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text.format(size=32), encoding="utf-8")
+    with pytest.raises(Exception, match=f"(?s)mine.yaml.*{said}"):
+        load_recipe(str(path))
+
+
+def test_a_recipe_with_a_ridge_phase_survives_being_written_and_read() -> None:
+    recipe = load_recipe("default")
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+    (phase,) = recipe.stages()
+    assert (phase.method, phase.epochs, phase.name) == ("ridge", 1, "probe")
