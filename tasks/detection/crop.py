@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.imaging.decode import shrink
+from tasks.imaging.encode import encoded_again
 from tasks.imaging.resize import resize_to
 from tasks.params import CropParams
 
@@ -53,8 +54,16 @@ def crop_face(pixels: Pixels, box: Float, landmarks: Float, params: CropParams) 
 
     The square has the box's centre and longer side plus the margin. With `align` it is turned so that the eyes
     (`landmarks` (5, 2), the first two) lie level. What lies outside of the picture is filled as `border` says.
-    With `scale: native` a window of whole pixels is cut instead, from the picture reduced by `native_reduction`.
+    With `scale: native` a window of whole pixels is cut instead, from the picture reduced by `native_reduction`. With
+    `reencode` the crop is what a JPEG file of that quality keeps of it.
     """
+    crop = _square(pixels, box, landmarks, params)
+    if params.reencode is None:
+        return crop
+    return Crop(encoded_again(crop.rgb, params.reencode), crop.padding)
+
+
+def _square(pixels: Pixels, box: Float, landmarks: Float, params: CropParams) -> Crop:
     reduction = native_reduction(box, params)
     if reduction is not None:
         return _window(shrink(pixels, reduction), box / np.float32(reduction), params)

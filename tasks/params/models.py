@@ -125,6 +125,9 @@ class CropParams(Frozen):
     # power of two that comes nearest: resampling blurs the traces by which generated pictures are told.
     scale: Literal["fit", "native"] = "fit"
     border: Literal["reflect", "replicate", "black"] = "reflect"
+    # Quality, 1 to 100, of a JPEG file that every crop is written to and read from in memory, null: none. Sources then
+    # share their last encoding, and a picture that was never a JPEG file of this size cannot be told by that alone.
+    reencode: int | None = Field(None, ge=1, le=100)
     # Search images without a face turned by 90, 180 and 270 degrees as well.
     second_look: bool = False
     # Of the detector's networks. bf16 is faster on processors that have it, and moves boxes by a pixel or two.

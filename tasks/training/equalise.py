@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from tasks.imaging.encode import encoded_again
 from tasks.params.frozen import Frozen
 
 # OpenCV's averaging, and interpolations of its first, third and higher order; none is known to be that of a forger.
@@ -56,13 +57,6 @@ def equalise(rgb: NDArray[np.uint8], ranges: Equalisation, random: np.random.Gen
     if smaller < side:
         rgb = _resized(_resized(rgb, smaller, down), side, up)
     return encoded_again(rgb, quality)
-
-
-def encoded_again(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return what a JPEG file of `quality` (1..100, chroma at half the size) keeps of pixels (height, width, 3)."""
-    _, content = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    bgr = np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _resized(rgb: NDArray[np.uint8], side: int, interpolation: int) -> NDArray[np.uint8]:

@@ -23,6 +23,9 @@ PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(4, 11))  # 1e2 .. 1
 # of deviations away in the first face in which it is not. Of 240 real and StyleGAN faces of 128 px, a quarter left out
 # three times: AUC .84 to .87 for 1e-6 to 1e-3; on the first of these quarters .85 so, .81 for 1e-8, .74 for 1e-12.
 EPSILON = 1e-5
+# A feature further away counts as this far: valid AUC of ffhq_stylegan .968 without, .972 at 2, .975 at 2.5
+# (benchmarks/probes.md).
+DEVIATIONS = 2.5
 NOISE = 1e-5  # of its mean: what a feature in float32 may vary by without a reason
 COLUMNS = 1024  # features at a time in float64
 NEWTON = 100
@@ -52,8 +55,8 @@ class Dual(NamedTuple):
 def standardise(features: Features) -> tuple[Features, Features]:
     """Centre and scale `features` (n, d) in place, and return their means and variances (d,), float32.
 
-    The scale is sqrt(variance + EPSILON). A feature that is constant but for rounding becomes 0, and its variance is
-    returned as 1: no regression gives it a weight.
+    The scale is sqrt(variance + EPSILON), and what is more than DEVIATIONS away is brought there. A feature that is
+    constant but for rounding becomes 0, and its variance is returned as 1: no regression gives it a weight.
     """
     means, variances = (np.empty(features.shape[1], np.float32) for _ in range(2))
     for start in range(0, features.shape[1], COLUMNS):
@@ -63,7 +66,8 @@ def standardise(features: Features) -> tuple[Features, Features]:
         constant = variance <= (NOISE * mean) ** 2
         variance[constant] = 1.0
         means[part], variances[part] = mean, variance
-        features[:, part] = np.where(constant, 0.0, (values - means[part]) / np.sqrt(variances[part] + EPSILON))
+        scaled = np.where(constant, 0.0, (values - means[part]) / np.sqrt(variances[part] + EPSILON))
+        features[:, part] = np.clip(scaled, -DEVIATIONS, DEVIATIONS)
     return means, variances
 
 
@@ -76,13 +80,21 @@ def gram(features: Features) -> Floats:
     return kernel
 
 
-def fit_head(features: Features, labels: NDArray[np.int8], kernel: Floats, chosen: NDArray[np.bool_]) -> Head:
+def fit_head(
+    features: Features,
+    labels: NDArray[np.int8],
+    kernel: Floats,
+    chosen: NDArray[np.bool_],
+    datasets: NDArray[np.object_] | None = None,
+) -> Head:
     """Return the head that tells the fakes from the reals of the `chosen` (n,) of standardised `features` (n, d).
 
-    `kernel` is gram(features), which several heads share; `labels` (n,) are 1 for fake. Both classes are needed.
+    `kernel` is gram(features), which several heads share; `labels` (n,) are 1 for fake; `datasets` (n,) share a class
+    evenly. Both classes are needed.
     """
     places = np.flatnonzero(chosen)
-    dual = fit_dual(kernel[np.ix_(places, places)], labels[places])
+    shares = balanced(labels[places], None if datasets is None else datasets[places])
+    dual = fit_dual(kernel[np.ix_(places, places)], labels[places], shares)
     coefficients = np.zeros(len(features))
     coefficients[places] = dual.coefficients
     weights = np.empty(features.shape[1])
@@ -92,16 +104,15 @@ def fit_head(features: Features, labels: NDArray[np.int8], kernel: Floats, chose
     return Head(weights, dual.bias, dual.penalty, dual.log_loss)
 
 
-def fit_dual(kernel: Floats, labels: NDArray[np.int8]) -> Dual:
+def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats) -> Dual:
     """Return the ridge regression of +-1 whose leave-one-out predictions make the best logits, as logits.
 
-    Both classes count the same, and nothing penalises the bias. One eigendecomposition of the kernel (n, n) serves all
-    PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
+    `weights` (n,) say how much each face counts (see balanced), and nothing penalises the bias. One eigendecomposition
+    of the kernel (n, n) serves all PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
     """
-    weights = balanced(labels)
     roots = np.sqrt(weights)
     shares = weights / weights.sum()
-    # The weighted mean of the features is taken away; that of the targets is 0 already.
+    # The weighted mean of the features is taken away; that of the targets is 0 already: both classes weigh the same.
     middle = kernel @ shares
     centred = kernel - middle[:, None] - middle + shares @ middle
     values, vectors = scipy.linalg.eigh(centred * roots[:, None] * roots, overwrite_a=True, driver="evd")
@@ -124,10 +135,20 @@ def fit_dual(kernel: Floats, labels: NDArray[np.int8]) -> Dual:
     return best
 
 
-def balanced(labels: NDArray[np.int8]) -> Floats:
-    """Return a weight for each face, (n,), that makes both classes count the same: n / (2 n_class)."""
-    counts = np.bincount(labels, minlength=2)
-    return np.asarray((len(labels) / (2 * counts))[labels])
+def balanced(labels: NDArray[np.int8], datasets: NDArray[np.object_] | None = None) -> Floats:
+    """Return a weight for each face, (n,), that makes both classes count the same, n / 2 each.
+
+    Within a class the `datasets` (n,) count the same too: a large one is not to decide what a photograph looks like.
+    """
+    weights = np.empty(len(labels))
+    for label in np.unique(labels):
+        kinds = np.zeros(len(labels), np.str_) if datasets is None else datasets
+        of_class = labels == label
+        names = np.unique(kinds[of_class])
+        for name in names:
+            chosen = of_class & (kinds == name)
+            weights[chosen] = len(labels) / (2 * len(names) * chosen.sum())
+    return weights
 
 
 def platt(scores: Floats, labels: NDArray[np.int8], weights: Floats) -> tuple[float, float]:

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from sklearn.metrics import roc_auc_score
 
 from tasks.imaging.decode import decode
+from tasks.imaging.encode import encoded_again
 from tasks.imaging.facts import jpeg_quality
 from tasks.imaging.resize import resize_to
 from tasks.training.augment import Augmenter
-from tasks.training.equalise import Equalisation, encoded_again, equalise
+from tasks.training.equalise import Equalisation, equalise
 from tasks.training.recipes import TransformSpec
 
 SIDE = 128

@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import keras
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +21,9 @@ from tasks.manifests.schemas import FACES, MANIFEST, shard_name
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training.network_file import read_network
+from tasks.training.probe import fit_heads
 from tasks.training.recipes import Recipe, load_recipe
-from tasks.training.splits import at_most, read_split, with_fakes
+from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
 from tests.training.conftest import SIDE, draw
 from tests.training.fitting import faces_for, fit_recipe
@@ -212,7 +214,7 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
         for label, folder in enumerate(("real", "fake")):
             names = [name for name in archive.namelist() if name.startswith(f"{folder}/") and name.endswith(".jpg")]
             for number, name in enumerate(names[:90]):
-                image = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
+                image = np.asarray(cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR))
                 pixels = cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)[..., ::-1]
                 faces.append(("train" if number < 60 else "valid", "ffhq", label, np.asarray(pixels, np.uint8)))
     write_faces(tmp_path, faces)
@@ -228,22 +230,36 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
     assert roc_auc_score(rows["label"], p_fake) == pytest.approx(result.report["valid_auc"], abs=1e-3)
 
 
-def test_statistics_are_means_and_mean_squares_of_the_layers() -> None:
-    network = build_network("lite0", 32, {"pooling": "statistics"}, "imagenet")
-    assert network.get_layer("statistics").output.shape == (None, 42016)
-    pixels = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
-    layers = ("b0_proj", "b1_dw_act", "b2_proj", "head_act", "stem_act")
+def test_statistics_are_means_over_the_picture_and_over_its_inner_half() -> None:
+    network = build_network("lite0", 64, {"pooling": "statistics"}, "imagenet")
+    assert network.get_layer("statistics").output.shape == (None, 38400)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    layers = ("stem_act", "b1_dw_act", "b7_exp_act", "head_act")
     outputs = [network.get_layer(name).output for name in (*layers, "statistics")]
     *values, found = (np.asarray(output) for output in keras.Model(network.input, outputs)(pixels))
-    places, start = {}, 0
-    for layer in network.get_layer("statistics").input:
-        places[layer.path if hasattr(layer, "path") else layer._keras_history.operation.name] = start
-        start += layer.shape[-1]
-    for name, value in zip(layers, values, strict=True):
-        first, channels = places[f"{name.removesuffix('_act')}_mean"], value.shape[-1]
-        np.testing.assert_allclose(found[:, first : first + channels], value.mean((1, 2)), rtol=1e-4, atol=1e-5)
-        first = places[f"{name.removesuffix('_act')}_square"]
-        np.testing.assert_allclose(found[:, first : first + channels], (value**2).mean((1, 2)), rtol=1e-4, atol=1e-5)
+    names = [layer._keras_history.operation.name for layer in network.get_layer("statistics").input]
+    assert [name.endswith("_inner") for name in names] == [False] * 33 + [True] * 33  # see fit_heads
+    starts = np.cumsum([0, *(layer.shape[-1] for layer in network.get_layer("statistics").input)])
+    for layer, value in zip(layers, values, strict=True):
+        quarter = value.shape[1] // 4
+        inner = value[:, quarter : value.shape[1] - quarter, quarter : value.shape[1] - quarter]
+        for kind, pixels in (("mean", value), ("inner", inner)):
+            start = starts[names.index(f"{layer.removesuffix('_act')}_{kind}")]
+            part = found[:, start : start + value.shape[-1]]
+            np.testing.assert_allclose(part, pixels.mean((1, 2)), rtol=1e-4, atol=1e-5)
+
+
+def test_a_head_leaves_out_the_inner_half_where_that_tells_it_nothing() -> None:
+    random = np.random.default_rng(5)
+    rows = pd.DataFrame({"dataset": np.repeat(["inside", "overall"], 60), "label": np.tile([0, 1], 60)})
+    statistics = random.normal(0, 1, (120, 400)).astype(np.float32)
+    fake = (rows["label"] == 1).to_numpy()
+    statistics[fake & (rows["dataset"] == "inside"), 200:] += 1.0
+    statistics[fake & (rows["dataset"] == "overall"), :200] += 1.0
+    inside, overall = fit_heads(statistics, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
+    assert inside.weights[200:].any()
+    assert overall.weights[:200].any()
+    assert not overall.weights[200:].any()
 
 
 def test_fewer_blocks_are_the_first_ones() -> None:

@@ -49,8 +49,8 @@ def lite0(
     Without `batch_norm` every convolution has a bias instead, into which weights.py folds the statistics of ImageNet:
     the same function before training, 1.8 times as fast to train on a CPU, and no statistics that drift when the
     batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
-    mean and mean square of every layer's channels. Of the 16 `blocks` the first ones can be kept alone, without the
-    last convolution, `head`. Raises ValueError for arguments outside of this.
+    the means of every activated layer's channels (statistics.py). Of the 16 `blocks` the first ones can be kept alone,
+    without the last convolution, `head`. Raises ValueError for arguments outside of this.
     """
     if pooling not in ("average", "statistics") or not 1 <= blocks <= len(BLOCKS) or heads < 1:
         raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from 1 to {len(BLOCKS)}")
@@ -69,7 +69,7 @@ def lite0(
 
 
 class _Maker:
-    """Makes the layers of one of the two forms; `outputs` are those of its convolutions, by their names."""
+    """Makes the layers of one of the two forms; `outputs` are the activated ones, by their convolutions' names."""
 
     def __init__(self, batch_norm: bool) -> None:
         self.outputs: list[tuple[str, Any]] = []
@@ -103,7 +103,7 @@ class _Maker:
         values = self._normalised(values, name)
         if activated:
             values = layers.ReLU(6.0, name=f"{name}_act")(values)
-        self.outputs.append((name, values))
+            self.outputs.append((name, values))
         return values
 
     def _normalised(self, values: Any, name: str) -> Any:

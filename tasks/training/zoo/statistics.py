@@ -13,24 +13,35 @@ from typing import Any
 
 from keras import layers
 
-from tasks.training.ridge import EPSILON
+from tasks.training.ridge import DEVIATIONS, EPSILON
 
 STATISTICS = "statistics"
 STANDARDISE = "standardise"
 
 
 def statistics_of(outputs: Sequence[tuple[str, Any]]) -> Any:
-    """Return mean and mean square over the picture of every channel of `outputs` (name, (n, h, w, c)), standardised.
+    """Return the mean of every channel of `outputs` (name, (n, h, w, c)) over the picture and over its inner half.
 
-    The layer `statistics` concatenates them, (n, d), as `<name>_mean` and `<name>_square` one after the other;
-    `standardise` takes means away and divides by deviations that a ridge phase finds, until which it does next to
-    nothing. All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
+    The layer `statistics` concatenates all `<name>_mean` and then all `<name>_inner`, (n, 2 c in all): a face that was
+    put into a photograph differs from its surroundings. `standardise` takes means away and divides by deviations that a
+    ridge phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts as that
+    many. All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
     """
-    found = []
-    for name, values in outputs:
-        squares = layers.Multiply(dtype="float32", name=f"{name}_squares")([values, values])
-        found.append(layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_mean")(values))
-        found.append(layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_square")(squares))
-    features = layers.Concatenate(dtype="float32", name=STATISTICS)(found)
+    features = [_mean(values, f"{name}_mean") for name, values in outputs]
+    features += [_mean(_inner(values, name), f"{name}_inner") for name, values in outputs]
+    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(features)
     usual = {"center": False, "scale": False, "epsilon": EPSILON, "trainable": False, "dtype": "float32"}
-    return layers.BatchNormalization(**usual, name=STANDARDISE)(features)
+    centred = layers.BatchNormalization(**usual, name=STANDARDISE)(joined)
+    raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
+    clipped = layers.ReLU(2 * DEVIATIONS, dtype="float32", name="clip")(raised)
+    return layers.Rescaling(1.0, offset=-DEVIATIONS, dtype="float32", name="lower")(clipped)
+
+
+def _mean(values: Any, name: str) -> Any:
+    return layers.GlobalAveragePooling2D(dtype="float32", name=name)(values)
+
+
+def _inner(values: Any, name: str) -> Any:
+    """Return the middle half of both sides; of maps under 4 pixels, all."""
+    height, width = int(values.shape[1]), int(values.shape[2])
+    return layers.Cropping2D((height // 4, width // 4), name=f"{name}_middle")(values)
