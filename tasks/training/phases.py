@@ -20,7 +20,7 @@ NAMED = 3  # faces of a batch that an error names
 
 @dataclass(frozen=True)
 class PhaseFaces:
-    """What one phase trains on and chooses by."""
+    """What one phase trains on and chooses by; `changed` are the training faces once more, augmented (ridge phases)."""
 
     train: FaceBatches
     valid: FaceBatches
@@ -28,6 +28,7 @@ class PhaseFaces:
     rows: Split
     faces: Path
     batch_size: int
+    changed: FaceBatches | None = None
 
     def members(self, epoch: int, batch: int) -> list[str]:
         """Return where the first faces of a training batch come from, as `dataset/member`."""
@@ -55,26 +56,29 @@ class TrainingFaces:
     def of(self, phase: Phase) -> PhaseFaces:
         """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do.
 
-        Those of a ridge phase are of at most `phase.faces` faces, as they are stored and in their order.
+        Those of a ridge phase are of as many faces as `phase.faces` looks allow, as they are stored and in their order.
         """
         splits = of_phase(self._splits, phase)
-        if phase.method == "ridge":
-            splits["train"] = at_most(splits["train"], phase.faces, self._seed)
+        ridge = phase.method == "ridge"
+        looks = 2 if phase.augmentation or phase.equalise else 1
+        if ridge:
+            splits["train"] = at_most(splits["train"], phase.faces // looks, self._seed)
         stores = self._stores(phase.datasets, splits)
         weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
-        train = self._training(stores["train"], splits["train"], phase)
+        train = self._augmented(stores["train"], splits["train"], phase)
+        changed = train if ridge and looks == 2 else None
+        if ridge:
+            train = self._plain(stores["train"], splits["train"])
         valid = self._plain(stores["valid"], splits["valid"])
-        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
+        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size, changed)
 
-    def _training(self, store: CropStore, split: Split, phase: Phase) -> FaceBatches:
-        if phase.method == "ridge":
-            return self._plain(store, split)
+    def _augmented(self, store: CropStore, split: Split, phase: Phase) -> FaceBatches:
         return FaceBatches(
             store,
             split.labels,
             self._recipe.batch_size,
             seed=self._seed,
-            shuffle=True,
+            shuffle=phase.method == "gradient",
             augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise),
             workers=self._workers,
         )

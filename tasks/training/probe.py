@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from tasks.training.loader import FaceBatches
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
-from tasks.training.ridge import Head, fit_head, gram, log_loss, standardise
+from tasks.training.ridge import Head, balanced, fit_head, gram, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
 from tasks.training.zoo.statistics import STANDARDISE, STATISTICS
@@ -27,16 +27,21 @@ from tasks.training.zoo.statistics import STANDARDISE, STATISTICS
 def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.callbacks.Callback], epoch: int) -> None:
     """Give the logit model `model` (zoo/statistics.py) the verdict that suits the faces, as epoch `epoch` (from 0).
 
-    The callbacks are told what `fit` would tell them. For n faces and d statistics this needs 4 n d bytes for the
-    statistics and about 6 n^2 float64 for the regression: 1.2 and 3.1 GB for 8000 faces of lite0 with its 38,400.
+    The figures in the history are of the faces as they are stored. The callbacks are told what `fit` would tell them.
+    For n looks and d statistics this needs 4 n d bytes for the statistics and about 6 n^2 float64 for the regression:
+    1.2 and 3.1 GB for 8000 looks with lite0, which has 38,400.
     """
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
     told.on_epoch_begin(epoch)
     inner = keras.Model(model.input, model.get_layer(STATISTICS).output)
-    statistics = _outputs(inner, faces.train, told.on_train_batch_end)
+    views = [_outputs(inner, faces.train, told.on_train_batch_end)]
+    if faces.changed is not None:
+        views.append(_outputs(inner, faces.changed))
+    statistics = np.concatenate(views)
     means, variances = standardise(statistics)
-    heads = fit_heads(statistics, faces.rows)
+    heads = fit_heads(statistics, faces.rows, len(views))
+    statistics = statistics[: len(faces.rows.labels)]
     kernel = np.stack([head.weights for head in heads], axis=1).astype(np.float32)
     bias = np.array([head.bias for head in heads], np.float32)
     model.get_layer(STANDARDISE).set_weights([means, variances])
@@ -49,24 +54,36 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told.on_train_end()
 
 
-def fit_heads(statistics: NDArray[np.float32], split: Split) -> list[Head]:
-    """Return a head for each data set that has fakes, in alphabetical order; `statistics` (n, d) are standardised.
+def fit_heads(statistics: NDArray[np.float32], split: Split, views: int = 1) -> list[Head]:
+    """Return a head for each data set that has fakes, in alphabetical order.
 
-    A head uses the means over the whole picture, the first half of the statistics, alone or those of its inner half
-    too, whichever tells left-out faces better: the inner half helps where a face was put into a photograph.
+    `statistics` (views x n, d) are standardised; see fit_head. A head uses the means over the whole picture, the first
+    half of the statistics, alone or those of its inner half too, whichever tells left-out faces better: the inner half
+    helps where a face was put into a photograph.
     """
     whole = statistics.shape[1] // 2
     kernels = {whole: gram(statistics[:, :whole])}
     kernels[2 * whole] = kernels[whole] + gram(statistics[:, whole:])
-    datasets, labels = split.rows["dataset"].to_numpy(), split.labels
+    datasets, labels = np.tile(split.rows["dataset"].to_numpy(), views), np.tile(split.labels, views)
     heads = []
     for dataset in with_fakes(split):
         chosen = (labels == 0) | (datasets == dataset)
-        found = [fit_head(statistics[:, :used], labels, kernel, chosen, datasets) for used, kernel in kernels.items()]
+        found = [
+            fit_head(statistics[:, :used], labels, kernel, chosen, datasets, views) for used, kernel in kernels.items()
+        ]
         best = min(found, key=lambda head: head.log_loss)
         missing = statistics.shape[1] - len(best.weights)
         heads.append(best._replace(weights=np.pad(best.weights, (0, missing))))
-    return heads
+    return _together(heads, labels, datasets)
+
+
+def _together(heads: list[Head], labels: NDArray[np.int8], datasets: NDArray[np.object_]) -> list[Head]:
+    """Return the heads scaled and moved so that the largest of their logits is a logit, as each of them alone is."""
+    largest = np.max([head.left_out for head in heads], axis=0)
+    slope, offset = platt(largest, labels, balanced(labels, datasets))
+    if len(heads) == 1 or slope == 0:
+        return heads
+    return [head._replace(weights=slope * head.weights, bias=slope * head.bias + offset) for head in heads]
 
 
 def _outputs(

@@ -29,7 +29,8 @@ class Settings(Frozen):
     """What one phase of a training may set for itself; it takes from the recipe what it does not."""
 
     # `gradient`: by an optimizer, epoch by epoch. `ridge`: the verdict alone, in closed form, on all other layers as
-    # they are (tasks/training/probe.py); one epoch, in which at most `faces` faces are looked at, as they are stored.
+    # they are (tasks/training/probe.py); one epoch, with at most `faces` looks: one at each face as it is stored and,
+    # where there is augmentation or equalisation, a second at the face so changed.
     method: Literal["gradient", "ridge"] = "gradient"
     faces: int = Field(8000, ge=16)
     epochs: int = Field(ge=1)

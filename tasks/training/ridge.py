@@ -34,13 +34,15 @@ NEWTON = 100
 class Head(NamedTuple):
     """logit = features @ weights + bias, for standardised features (n, d); weights (d,).
 
-    `log_loss` is that of the leave-one-out predictions under the penalty, both classes counting the same.
+    `left_out` (n,) are the logits of the faces that it was fitted to by fits without them, and of the others by this
+    one. `log_loss` is that of the former, both classes counting the same.
     """
 
     weights: Floats
     bias: float
     penalty: float
     log_loss: float
+    left_out: Floats
 
 
 class Dual(NamedTuple):
@@ -50,6 +52,7 @@ class Dual(NamedTuple):
     bias: float
     penalty: float
     log_loss: float
+    left_out: Floats
 
 
 def standardise(features: Features) -> tuple[Features, Features]:
@@ -86,29 +89,33 @@ def fit_head(
     kernel: Floats,
     chosen: NDArray[np.bool_],
     datasets: NDArray[np.object_] | None = None,
+    views: int = 1,
 ) -> Head:
     """Return the head that tells the fakes from the reals of the `chosen` (n,) of standardised `features` (n, d).
 
     `kernel` is gram(features), which several heads share; `labels` (n,) are 1 for fake; `datasets` (n,) share a class
-    evenly. Both classes are needed.
+    evenly. Both classes are needed. Of several `views` of each face, all first ones stand first, then all second ones.
     """
     places = np.flatnonzero(chosen)
     shares = balanced(labels[places], None if datasets is None else datasets[places])
-    dual = fit_dual(kernel[np.ix_(places, places)], labels[places], shares)
+    dual = fit_dual(kernel[np.ix_(places, places)], labels[places], shares, views)
     coefficients = np.zeros(len(features))
     coefficients[places] = dual.coefficients
     weights = np.empty(features.shape[1])
     for start in range(0, features.shape[1], COLUMNS):
         part = slice(start, start + COLUMNS)
         weights[part] = coefficients @ features[:, part].astype(np.float64)
-    return Head(weights, dual.bias, dual.penalty, dual.log_loss)
+    left_out = kernel @ coefficients + dual.bias
+    left_out[places] = dual.left_out
+    return Head(weights, dual.bias, dual.penalty, dual.log_loss, left_out)
 
 
-def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats) -> Dual:
+def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats, views: int = 1) -> Dual:
     """Return the ridge regression of +-1 whose leave-one-out predictions make the best logits, as logits.
 
-    `weights` (n,) say how much each face counts (see balanced), and nothing penalises the bias. One eigendecomposition
-    of the kernel (n, n) serves all PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
+    `weights` (n,) say how much each face counts (see balanced), and nothing penalises the bias. A face is left out in
+    all of its `views`: another view of it in the fit would know it. One eigendecomposition of the kernel (n, n) serves
+    all PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
     """
     roots = np.sqrt(weights)
     shares = weights / weights.sum()
@@ -123,16 +130,30 @@ def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats) -> Dual:
     for penalty in PENALTIES:
         shrunk = values / (values + penalty)
         fits = vectors @ (shrunk * turned) / roots
-        leverages = (vectors**2) @ shrunk + shares
-        left_out = targets - (targets - fits) / (1 - leverages)
+        left_out = targets - _without(vectors * np.sqrt(shrunk), roots, shares, targets - fits, views)
         slope, offset = platt(left_out, labels, weights)
         loss = log_loss(slope * left_out + offset, labels, weights)
         if best is None or loss < best.log_loss:
             # They sum to 0, so that centred features and others give the same weights.
             coefficients = roots * (vectors @ (turned / (values + penalty)))
-            best = Dual(slope * coefficients, offset - slope * float(coefficients @ middle), penalty, loss)
+            bias = offset - slope * float(coefficients @ middle)
+            best = Dual(slope * coefficients, bias, penalty, loss, slope * left_out + offset)
     assert best is not None  # noqa: S101
     return best
+
+
+def _without(halves: Floats, roots: Floats, shares: Floats, residuals: Floats, views: int) -> Floats:
+    """Return the residual of each face, (n,), in a fit without any of its views.
+
+    Residuals of the whole fit, divided by one minus the leverage, which for several views is a matrix (n_faces, views,
+    views). `halves` (n, k) are such that halves @ halves.T smooths weighted targets; `roots` are those of the weights.
+    """
+    turned = halves.reshape(views, -1, halves.shape[1])
+    roots_of, shares_of = (values.reshape(views, -1).T for values in (roots, shares))
+    leverages = np.einsum("vfk,wfk->fvw", turned, turned) * roots_of[:, None, :] / roots_of[:, :, None]
+    kept = np.eye(views) - leverages - shares_of[:, None, :]
+    found = np.linalg.solve(kept, residuals.reshape(views, -1).T[..., None])[..., 0]
+    return np.asarray(found.T.reshape(-1))
 
 
 def balanced(labels: NDArray[np.int8], datasets: NDArray[np.object_] | None = None) -> Floats:

@@ -22,7 +22,7 @@ from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training.network_file import read_network
 from tasks.training.probe import fit_heads
-from tasks.training.recipes import Recipe, load_recipe
+from tasks.training.recipes import Recipe, TransformSpec, load_recipe
 from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
 from tests.training.conftest import SIDE, draw
@@ -196,6 +196,33 @@ def test_faces_are_looked_at_as_they_are_stored_and_evenly(two: Any) -> None:
     again, other = (faces_for(two, recipe, seed).of(phase).rows.rows for seed in (3, 4))
     assert again.equals(faces.rows.rows)
     assert not other.equals(again)
+
+
+def test_a_second_look_is_at_the_faces_changed_and_in_their_order(two: Any) -> None:
+    recipe = load_recipe(str(two.recipe))
+    darker = TransformSpec(name="RandomBrightnessContrast", arguments={"brightness_limit": [-0.5, -0.3], "p": 1.0})
+    phase = recipe.stages()[0].model_copy(update={"faces": 60, "augmentation": (darker,)})
+    faces = faces_for(two, recipe).of(phase)
+    assert len(faces.rows.rows) == 30
+    assert faces.changed is not None
+    plain, changed = (
+        np.concatenate([batches[index][0] for index in range(len(batches))]).astype(float)
+        for batches in (faces.train, faces.changed)
+    )
+    np.testing.assert_array_equal(plain, load_crops(faces.rows.rows, two.faces, SIDE, 2))
+    assert (plain.mean((1, 2, 3)) - changed.mean((1, 2, 3))).min() > 5
+    for one, other in zip(plain, changed, strict=True):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.8  # blacks were cut off
+
+
+def test_the_largest_of_several_heads_is_calibrated_too() -> None:
+    """On noise two heads are both near a coin's logit, and their larger one would say fake."""
+    rows = pd.DataFrame({"dataset": np.repeat(["one", "two"], 200), "label": np.tile([0, 1], 200)})
+    statistics = np.random.default_rng(8).normal(0, 1, (400, 20)).astype(np.float32)
+    statistics[:, 0] += 0.8 * (rows["label"] == 1)
+    heads = fit_heads(statistics, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
+    largest = np.max([statistics @ head.weights + head.bias for head in heads], axis=0)
+    assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
 
 def test_what_a_small_kind_lacks_the_others_give(two: Any) -> None:

@@ -65,6 +65,24 @@ def test_scale_and_loss_are_those_of_faces_left_out_one_by_one(
     assert head.bias == pytest.approx(slope * model[-1] + offset, rel=1e-4, abs=1e-5)
 
 
+def test_a_face_is_left_out_in_all_of_its_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(12)
+    once, labels = problem(12, 24, 50, 0.3)
+    values = np.concatenate([once, once + random.normal(0, 0.5, once.shape).astype(np.float32)])
+    twice, weights = np.tile(labels, 2), balanced(np.tile(labels, 2))
+    monkeypatch.setattr(ridge, "PENALTIES", (10.0,))
+    expected = np.empty(48)
+    for face in range(24):
+        others = ~np.isin(np.arange(48), [face, face + 24])
+        model = solved(values[others].astype(np.float64), twice[others], weights[others], 10.0)
+        expected[[face, face + 24]] = values[[face, face + 24]] @ model[:-1] + model[-1]
+    slope, offset = platt(expected, twice, weights)
+    dual = fit_dual(gram(values), twice, weights, views=2)
+    np.testing.assert_allclose(dual.left_out, slope * expected + offset, atol=1e-4)
+    alone = fit_dual(gram(values), twice, weights)
+    assert alone.log_loss < dual.log_loss - 0.05  # which knew each face from its other view
+
+
 def test_the_penalty_is_the_one_of_the_grid_whose_left_out_faces_are_told_best() -> None:
     chosen = []
     for seed, faces, features, shift in ((1, 30, 100, 0.5), (2, 40, 8, 1.0), (3, 30, 2000, 3.0)):
