@@ -16,7 +16,7 @@ from tasks.training.recipes import RECIPES, load_recipe
 from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
 
-QUICK = ("foolme",)  # beside cnn3, which all tests of the pipeline train
+QUICK = ("default",)  # beside cnn3, which all tests of the pipeline train
 EACH = 24
 
 

@@ -171,6 +171,7 @@ def test_a_gradient_phase_goes_on_from_the_probe_and_leaves_its_standardisation(
         np.testing.assert_allclose(np.asarray(one), np.asarray(other), atol=21 * tune.learning_rate)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_killed_in_the_probe_or_after_it_equals_an_unbroken_one(
     two: Any, tmp_path: Path, project: Path

@@ -71,6 +71,7 @@ def test_sigkill_and_resume_equal_an_unbroken_run(toy: Any, trained: Any, tmp_pa
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_so_does_a_training_in_phases_killed_between_and_in_them(toy: Any, tmp_path: Path, project: Path) -> None:
     """The network has batch normalisation and dropout; its head is trained with one optimizer, all with another."""

@@ -18,9 +18,11 @@ from tasks.training.export import export_scorer
 from tasks.training.network_file import write_network
 from tasks.training.zoo import NETWORKS, build_network, logit_model
 
-CASES: list[tuple[str, dict[str, Any], str]] = [
-    *((name, {}, "imagenet" if name == "lite0" else "none") for name in sorted(NETWORKS)),
-    ("lite0", {"batch_norm": True}, "imagenet"),
+CASES = [
+    *(pytest.param(name, {}, "none") for name in sorted(NETWORKS) if name not in ("lite0", "resnet50")),
+    pytest.param("resnet50", {}, "none", marks=pytest.mark.slow),
+    pytest.param("lite0", {}, "imagenet"),
+    pytest.param("lite0", {"batch_norm": True}, "imagenet"),
 ]
 
 
