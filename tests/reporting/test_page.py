@@ -296,6 +296,18 @@ def test_nothing_is_called_out_when_all_agrees(html: str) -> None:
     assert all(row[2] == "✓ holds" for row in page.table("checks")[1:])
 
 
+def test_a_single_epoch_is_a_table_and_no_curve(workspace: Any) -> None:
+    report = workspace.report("train.json")
+    path = workspace.reports / "train.json"
+    path.write_text(json.dumps({**report, "epochs": 1, "best_epoch": 1}), encoding="utf-8")
+    history = workspace.reports / "train_history.csv"
+    history.write_text("\n".join(history.read_text(encoding="utf-8").splitlines()[:2]) + "\n", encoding="utf-8")
+    page = workspace.page()
+    assert "Loss by epoch" not in page
+    assert "All figures by epoch" in page
+    assert "1 epoch on " in page
+
+
 def test_examples_are_left_out_when_the_manifest_is_of_another_split(workspace: Any) -> None:
     path = workspace.reports / "evaluate" / "confusion.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
