@@ -70,20 +70,21 @@ def test_a_dump_is_scored_when_it_is_complete_and_once(served: Served, dumps: Du
 
 
 def test_overlapping_runs_and_manual_ones_are_refused(served: Served, dumps: Dumps) -> None:
-    served.drop(dumps.ffhq(300))
+    faulty = dumps.faulty()  # made before, for the run in the inbox must outlast the start of a command
+    served.drop(dumps.ffhq(800))
     first = served.trigger("inbox")
     note = served.workspace / "data/.state/workspace.json"
     served.wait_for(note.exists)
     overlapping = served.trigger("inbox")
-    manual = served.workspace.run("fauxface", "score", str(dumps.faulty()), check=False)
+    manual = served.workspace.run("fauxface", "score", str(faulty), check=False)
     assert manual.returncode == 1
     assert f"is being written by `fauxface schedule (inbox)` by {getpass.getuser()} on " in manual.stderr
     left = served.api.wait(overlapping)
     assert (left["type"], left["message"]) == ("CANCELLED", "Deployment concurrency limit reached.")
-    assert served.api.wait(first)["message"] == "scored: ffhq-300.zip"
+    assert served.api.wait(first)["message"] == "scored: ffhq-800.zip"
     assert not note.exists()
     scores = served.scores()
-    assert scores[scores["archive"].str.startswith("ffhq-300-")]["member"].nunique() == 600
+    assert scores[scores["archive"].str.startswith("ffhq-800-")]["member"].nunique() == 1600
 
 
 def test_a_scheduled_run_leaves_a_manual_one_alone(served: Served, dumps: Dumps) -> None:
