@@ -283,6 +283,20 @@ def test_very_large_faces_are_reduced_beyond_what_decoders_do(large: list[bytes]
     assert np.abs(jpeg_.faces[0].rgb.astype(int) - png_.faces[0].rgb).mean() < 1
 
 
+@pytest.mark.parametrize("params", [NATIVE, FIT])
+def test_a_crop_can_be_what_a_jpeg_file_keeps_of_it(small: list[bytes], params: CropParams) -> None:
+    plain = looked_at(small[:4], params)
+    for one, other in zip(plain, looked_at(small[:4], scale_of(params, reencode=60)), strict=True):
+        face, again = one.faces[0], other.faces[0]
+        bgr = np.ascontiguousarray(face.rgb[..., ::-1])
+        _, content = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 60])
+        np.testing.assert_array_equal(again.rgb, np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR))[..., ::-1])
+        assert not np.array_equal(again.rgb, face.rgb)
+        assert (again.padding, again.box.tolist()) == (face.padding, face.box.tolist())
+        assert again.sharpness != face.sharpness  # measured on the crop that is kept
+    assert scale_of(params, reencode=60).recipe() != params.recipe()
+
+
 def test_a_model_is_bound_to_the_setting() -> None:
     assert CropParams(scale="native").recipe() != CropParams().recipe()
     assert CropParams().scale == "fit"
