@@ -146,7 +146,14 @@ def _save(
     valid = {name: value for name, value in summary(labels, p_fake, threshold).items() if name != "reasons"}
     settings = recipe.model_dump(mode="json")
     about = About(settings, crop, threshold, strict, temperature, seed, data, valid, versions(), device())
-    return save_artefact(network, out, about, batches[0][0][:COMPARED])
+    return save_artefact(network, out, about, _first(batches, COMPARED))
+
+
+def _first(batches: FaceBatches, faces: int) -> NDArray[np.uint8]:
+    """Return the pixels of the first `faces` faces, (n, size, size, 3), or of as many as there are."""
+    size = len(batches[0][0])
+    needed = min(-(-faces // size), len(batches))
+    return np.concatenate([batches[number][0] for number in range(needed)])[:faces]
 
 
 def _fingerprint(recipe: Recipe, seed: int, precision: Precision, data: dict[str, str]) -> str:

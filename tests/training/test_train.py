@@ -25,8 +25,8 @@ from tasks.training.phases import balanced_weights
 from tasks.training.recipes import load_recipe
 from tasks.training.splits import read_split
 from tasks.training.state import Progress, TrainingState
-from tasks.training.train import _data_hashes
-from tests.training.fitting import fit_only
+from tasks.training.train import _data_hashes, _first
+from tests.training.fitting import faces_for, fit_only
 
 
 def test_a_separable_problem_is_learnt(toy: Any, trained: Any) -> None:
@@ -229,3 +229,13 @@ def test_a_cosine_goes_on_where_it_was_interrupted(toy: Any, tmp_path: Path, mon
     assert resumed.progress.history == unbroken.progress.history
     for one, other in zip(resumed.progress.best, unbroken.progress.best, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("asked", [1, 5, 9, 1000])
+def test_as_many_faces_are_compared_as_are_asked_for_and_there(toy: Any, asked: int) -> None:
+    """The two forms of a network were once compared on one batch alone."""
+    recipe = load_recipe(str(toy.recipe)).model_copy(update={"batch_size": 4})
+    batches = faces_for(toy, recipe).valid()
+    every = np.concatenate([batches[number][0] for number in range(len(batches))])
+    assert len(every) > 9
+    np.testing.assert_array_equal(_first(batches, asked), every[:asked])
