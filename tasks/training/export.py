@@ -36,12 +36,14 @@ def export_scorer(folder: Path) -> None:
 def main() -> None:
     """Export the network in the folder that is the first argument."""
     sys.meta_path.insert(0, _Hidden())
+    from tasks.training.channels_first import channels_first
     from tasks.training.network_file import read_network
     from tasks.training.zoo import logit_model
 
     folder = Path(sys.argv[1])
     with tempfile.TemporaryDirectory(dir=folder) as temp:
-        logit_model(read_network(folder)).export(f"{temp}/{SCORER}", format="openvino", verbose=False)
+        network = channels_first(logit_model(read_network(folder)))
+        network.export(f"{temp}/{SCORER}", format="openvino", verbose=False)
         _free_batch(Path(temp) / SCORER, folder / SCORER)
 
 
