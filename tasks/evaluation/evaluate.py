@@ -21,6 +21,7 @@ ERRORS_SHOWN = 12  # of each kind
 BASELINE_FIGURES = ("accuracy", "balanced_accuracy", "roc_auc")
 
 OVERALL, IN_DOMAIN = "overall", "in_domain"
+AGAINST_ALL = "against in-domain"
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ def evaluate(
 
     `train` has the trivial features and labels (`feature_rows`), `valid` and `test` scores as well (`scored_rows`).
     `overall` are all test rows, `in_domain` those of data sets that also took part in training, `datasets` each by
-    itself; `cross` sets the fakes or reals of a one-class data set against the in-domain reals or fakes. Each stands
-    beside the trivial-feature baseline on the same rows. Raises FauxfaceError when there is nothing to measure.
+    itself; `cross` sets the fakes or reals of a one-class data set against the in-domain reals or fakes, all of them
+    and those of each data set. Each stands beside the trivial-feature baseline on the same rows. Raises FauxfaceError
+    when there is nothing to measure.
     """
     for name, rows in (("train", train), ("valid", valid), ("test", test)):
         if rows.empty:
@@ -79,7 +81,8 @@ def evaluate(
         "errors": _errors(test, threshold),
     }
     main = IN_DOMAIN if len(in_domain) else OVERALL
-    sets = {main: in_domain if len(in_domain) else test, **datasets, **cross}
+    drawn = {name: rows for name, rows in cross.items() if AGAINST_ALL in name}
+    sets = {main: in_domain if len(in_domain) else test, **datasets, **drawn}
     return Evaluation(_rounded(report), plot_frames(sets, main, threshold))
 
 
@@ -90,14 +93,18 @@ def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
 
 
 def _cross_sets(test_only: Mapping[str, pd.DataFrame], in_domain: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return each one-class data set together with the in-domain test rows of the other class."""
+    """Return each one-class data set together with the in-domain test rows of the other class: all, and by data set."""
     sets = {}
     for name, rows in test_only.items():
         labels = rows["label"].unique()
         others = in_domain[in_domain["label"] != labels[0]]
-        if len(labels) == 1 and len(others):
-            other = NAMES[1 - int(labels[0])]
-            sets[f"{name} against in-domain {other} faces"] = pd.concat([rows, others], ignore_index=True)
+        if len(labels) != 1 or others.empty:
+            continue
+        other = NAMES[1 - int(labels[0])]
+        sets[f"{name} {AGAINST_ALL} {other} faces"] = pd.concat([rows, others], ignore_index=True)
+        if others["dataset"].nunique() > 1:
+            for dataset, part in others.groupby("dataset", sort=True):
+                sets[f"{name} against {dataset}'s {other} faces"] = pd.concat([rows, part], ignore_index=True)
     return sets
 
 

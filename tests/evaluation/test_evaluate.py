@@ -98,6 +98,26 @@ def test_a_one_class_set_is_crossed_with_the_other_class_of_the_known_sets(
     assert figures["roc_auc"] < report["in_domain"]["roc_auc"]
 
 
+def test_a_one_class_set_is_crossed_with_each_known_set_too(splits: dict[str, pd.DataFrame]) -> None:
+    halves = {
+        name: rows.assign(dataset=np.where(np.arange(len(rows)) % 3 == 0, "a", "b")) for name, rows in splits.items()
+    }
+    omi = splits["test"][splits["test"]["dataset"] == "omi"]
+    test = pd.concat([halves["test"][splits["test"]["dataset"] == "ffhq"], omi])
+    found = evaluate(halves["train"], halves["valid"], test, 0.5, 0.9, PARAMS)
+    cross = found.report["cross"]
+    assert list(cross) == [
+        f"omi against {rest}" for rest in ("in-domain real faces", "a's real faces", "b's real faces")
+    ]
+    assert [figures["n_fake"] for figures in cross.values()] == [60] * 3
+    whole, *parts = (figures["n_real"] for figures in cross.values())
+    assert sum(parts) == whole
+    assert parts[0] == ((test["dataset"] == "a") & (test["label"] == 0)).sum()
+    assert {name for name in found.plots["roc"]["rows"] if name.startswith("omi")} == {
+        "omi against in-domain real faces"
+    }
+
+
 def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
     test = splits["test"].set_index("face_id")
     for kind, label, sign in (("real_as_fake", 0, -1), ("fake_as_real", 1, 1)):

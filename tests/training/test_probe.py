@@ -33,7 +33,7 @@ Pixels = NDArray[np.uint8]
 
 PROBE = """
 network: lite0
-network_arguments: {{pooling: statistics, blocks: 3}}
+network_arguments: {{pooling: statistics, blocks: 5}}
 weights: imagenet
 input_size: {size}
 batch_size: 16
@@ -258,29 +258,30 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
     assert roc_auc_score(rows["label"], p_fake) == pytest.approx(result.report["valid_auc"], abs=1e-3)
 
 
-def test_statistics_are_means_over_the_picture_and_over_its_inner_half() -> None:
-    network = build_network("lite0", 64, {"pooling": "statistics"}, "imagenet")
-    assert network.get_layer("statistics").output.shape == (None, 38400)
-    pixels = np.random.default_rng(1).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
-    layers = ("stem_act", "b1_dw_act", "b7_exp_act", "head_act")
+@pytest.mark.parametrize("side", [64, 128])
+def test_statistics_are_means_over_middle_windows(side: int) -> None:
+    network = build_network("lite0", side, {"pooling": "statistics"}, "imagenet")
+    assert network.get_layer("statistics").output.shape == (None, 4 * 19040)
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, side, side, 3)).astype(np.float32)
+    layers = ("b1_dw_act", "b7_exp_act", "head_act")
     outputs = [network.get_layer(name).output for name in (*layers, "statistics")]
     *values, found = (np.asarray(output) for output in keras.Model(network.input, outputs)(pixels))
     names = [layer._keras_history.operation.name for layer in network.get_layer("statistics").input]
-    assert [name.endswith("_inner") for name in names] == [False] * 33 + [True] * 33  # see fit_heads
+    assert [name.rsplit("_", 1)[1] for name in names] == [*("8" * 30), *("6" * 30), *("4" * 30), *("2" * 30)]
     starts = np.cumsum([0, *(layer.shape[-1] for layer in network.get_layer("statistics").input)])
     for layer, value in zip(layers, values, strict=True):
-        quarter = value.shape[1] // 4
-        inner = value[:, quarter : value.shape[1] - quarter, quarter : value.shape[1] - quarter]
-        for kind, pixels in (("mean", value), ("inner", inner)):
-            start = starts[names.index(f"{layer.removesuffix('_act')}_{kind}")]
+        for eighths in (8, 6, 4, 2):
+            edge = value.shape[1] * (8 - eighths) // 16
+            window = value[:, edge : value.shape[1] - edge, edge : value.shape[1] - edge]
+            start = starts[names.index(f"{layer.removesuffix('_act')}_{eighths}")]
             part = found[:, start : start + value.shape[-1]]
-            np.testing.assert_allclose(part, pixels.mean((1, 2)), rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(part, window.mean((1, 2)), rtol=1e-4, atol=1e-5)
 
 
-def test_a_head_leaves_out_the_inner_half_where_that_tells_it_nothing() -> None:
+def test_a_head_leaves_out_the_inner_windows_where_they_tell_it_nothing() -> None:
     random = np.random.default_rng(5)
     rows = pd.DataFrame({"dataset": np.repeat(["inside", "overall"], 60), "label": np.tile([0, 1], 60)})
-    statistics = random.normal(0, 1, (120, 400)).astype(np.float32)
+    statistics = random.normal(0, 1, (120, 800)).astype(np.float32)
     fake = (rows["label"] == 1).to_numpy()
     statistics[fake & (rows["dataset"] == "inside"), 200:] += 1.0
     statistics[fake & (rows["dataset"] == "overall"), :200] += 1.0
@@ -296,14 +297,17 @@ def test_fewer_blocks_are_the_first_ones() -> None:
     assert not names & {"b5_exp", "b5_dw", "head"}
 
 
-@pytest.mark.parametrize("arguments", [{"pooling": "max"}, {"blocks": 17}, {"blocks": 0}, {"heads": 0}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{"pooling": "max"}, {"blocks": 17}, {"blocks": 0}, {"heads": 0}, {"blocks": 1, "pooling": "statistics"}],
+)
 def test_other_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(Exception, match=r"cannot be built with them: pooling is average or statistics, heads from 1"):
         build_network("lite0", 32, arguments)
 
 
 def test_the_standardisation_never_learns() -> None:
-    network = build_network("lite0", 32, {"pooling": "statistics", "blocks": 1})
+    network = build_network("lite0", 32, {"pooling": "statistics", "blocks": 2})
     for rule in ("all", "from:stem", "head"):
         set_trainable(network, rule)
         assert not network.get_layer("standardise").trainable
