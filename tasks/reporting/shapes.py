@@ -183,6 +183,21 @@ class Figures(Shape):
     intervals: dict[str, Interval]
 
 
+class Rates(Shape):
+    """What one threshold gives: accuracy, the share of reals called fake and that of fakes called fake."""
+
+    accuracy: float
+    fpr: float | None
+    tpr: float | None
+
+
+class OperatingPoints(Shape):
+    """The rates at both of the model's thresholds."""
+
+    balanced: Rates
+    false_alarm: Rates
+
+
 class Measured(Figures):
     """The model on one set of test rows, and the trivial-feature baseline on the same."""
 
@@ -199,6 +214,7 @@ class Measured(Figures):
     brier: float
     ece: float
     confusion: Confusion
+    operating_points: OperatingPoints
     reasons: dict[str, str]
     baseline: Figures
 
@@ -231,6 +247,7 @@ class EvaluateReport(Shape):
     """reports/evaluate.json."""
 
     threshold: Threshold
+    threshold_false_alarm: Threshold
     overall: Measured
     in_domain: Measured | None
     datasets: dict[str, MeasuredDataset]

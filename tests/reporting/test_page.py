@@ -125,6 +125,19 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
     ]
 
 
+def test_each_data_set_stands_at_both_thresholds(html: str, finished: Any) -> None:
+    report = finished.report("evaluate.json")
+    values, _, *rows = Page(html).table("thresholds")
+    for text, threshold in zip(values[1:], ("threshold", "threshold_false_alarm"), strict=True):
+        assert text == f"{report[threshold]['value']:.3f}: {report[threshold]['by']}"
+    assert [row[0].split()[0] for row in rows] == list(report["datasets"])
+    for row, measured in zip(rows, report["datasets"].values(), strict=True):
+        at = measured["operating_points"]
+        expected = [at[name][rate] for name in ("balanced", "false_alarm") for rate in ("accuracy", "fpr", "tpr")]
+        for text, value in zip(row[1:], expected, strict=True):
+            assert text.startswith("–" if value is None else f"{100 * value:.1f} %")
+
+
 def test_times_of_the_stages(html: str) -> None:
     rows = {(row[0], row[1]): row[2] for row in Page(html).table("timings")[1:]}
     assert rows["crop", "photos"] == "12.3 s"
