@@ -7,7 +7,8 @@ in memory, so it never waits; `loader` is that of `fauxface train`, with the rec
 generator that reads one image file after the other with `cv2.imread`, flips every second one, and stacks a batch.
 The share of waiting is 1 - (seconds of an epoch from `ready`) / (seconds of an epoch from `loader`): whatever the
 loader costs the training, be it waiting or the processors' time. Where the faces do not fit into --budget they are
-decoded in every epoch, as those of a large data set are. Medians of one epoch in each round.
+decoded in every epoch, as those of a large data set are. Each figure is that of the fastest of two epochs in each
+round: what else the machine does only makes an epoch slower, on a shared server by a third and more.
 
 Beside them stands what the two sources give without a network. No loader makes a training faster than `ready`: where
 the network takes most of the time, as on processors it does, the ratio of trainings is small whatever that of sources.
@@ -22,7 +23,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -102,15 +102,15 @@ def _training(
     timed: dict[str, list[Taken]] = {name: [] for name in sources}
     for _ in range(rounds):
         for name, source in sources.items():
-            timed[name].append(_second_epoch(network, source(), len(batches)))
+            timed[name] += _epochs(network, source(), len(batches))
     return {
-        name: Taken(median(each.seconds for each in found), median(each.processors for each in found))
+        name: Taken(min(each.seconds for each in found), min(each.processors for each in found))
         for name, found in timed.items()
     }
 
 
-def _second_epoch(network: keras.Model, source: Any, batches: int) -> Taken:
-    """Return what an epoch takes; the one before it, not timed, traces the graph and fills the queues."""
+def _epochs(network: keras.Model, source: Any, batches: int) -> list[Taken]:
+    """Return what each of two epochs takes; the one before them, not timed, traces the graph and fills the queues."""
     import keras
 
     moments: list[tuple[float, float]] = []
@@ -118,9 +118,9 @@ def _second_epoch(network: keras.Model, source: Any, batches: int) -> Taken:
         on_epoch_begin=lambda *_: moments.append((time.perf_counter(), time.process_time())),
         on_epoch_end=lambda *_: moments.append((time.perf_counter(), time.process_time())),
     )
-    network.fit(source, epochs=2, steps_per_epoch=batches, shuffle=False, callbacks=[clock], verbose=0)
-    (began, busy), (ended, busy_then) = moments[2:]
-    return Taken(ended - began, busy_then - busy)
+    network.fit(source, epochs=3, steps_per_epoch=batches, shuffle=False, callbacks=[clock], verbose=0)
+    pairs = zip(moments[2::2], moments[3::2], strict=True)
+    return [Taken(ended - began, busy_then - busy) for (began, busy), (ended, busy_then) in pairs]
 
 
 def _batches(recipe: Recipe, rows: pd.DataFrame, faces: Path, budget: int) -> FaceBatches:
