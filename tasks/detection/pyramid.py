@@ -137,7 +137,8 @@ def _levels_of(mips: Mips, image: int, smallest: float) -> list[Level]:
 
 def build_levels(mips: Mips, levels: Sequence[Level]) -> Levels:
     """Scale the pictures to their levels, on one canvas."""
-    places, width, height = pack_tightly([(level.width, level.height) for level in levels], GRAIN)
+    rooms, width, height = pack_tightly([(_room(level.width), _room(level.height)) for level in levels], GRAIN)
+    places = [Spot(room.x, room.y, level.width, level.height) for room, level in zip(rooms, levels, strict=True)]
     rows = SHARED + max(1, -(-(height - SHARED) // GRAIN)) * GRAIN
     canvas = np.zeros((rows, width, 3), np.uint8)
     owner = np.full((canvas.shape[0] // STRIDE, canvas.shape[1] // STRIDE), -1, np.int32)
@@ -149,6 +150,11 @@ def build_levels(mips: Mips, levels: Sequence[Level]) -> Levels:
     spots = np.array(places, np.int64).reshape(-1, 4)
     pixels = mips.spots[chosen, 2:] << mips.power[chosen, None]
     return Levels(canvas, owner, mips.image[chosen], spots, (pixels / spots[:, 2:]).astype(np.float32))
+
+
+def _room(size: int) -> int:
+    """Return the room of a level: so every one starts where P-Net also looks if it leaves out every second window."""
+    return -(-size // (2 * STRIDE)) * 2 * STRIDE
 
 
 def _even(size: float) -> int:

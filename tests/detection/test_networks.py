@@ -91,6 +91,15 @@ def test_proposals_equal_a_plain_computation(networks: Networks, inputs: dict[st
     np.testing.assert_allclose(networks.propose(inputs["pnet"][0]), expected[0].transpose(2, 0, 1), atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [(61, 48), (12, 12), (14, 15)])
+def test_sparse_proposals_are_every_second_one(
+    networks: Networks, inputs: dict[str, NDArray[np.uint8]], size: tuple[int, int]
+) -> None:
+    picture = np.ascontiguousarray(inputs["pnet"][0, : size[0], : size[1]])
+    dense = networks.propose(picture).copy()
+    np.testing.assert_allclose(networks.propose(picture, sparse=True), dense[:, ::2, ::2], atol=1e-5)
+
+
 def test_refinement_equals_a_plain_computation(networks: Networks, inputs: dict[str, NDArray[np.uint8]]) -> None:
     w = load_weights("rnet")
     x = pool(convolve(normal(inputs["rnet"]), *w[:3]), 3, same=True)
