@@ -1,6 +1,7 @@
 """Does a training wait for its data, and how much faster is it than with the loop that articles use?
 
-    python -m benchmarks.loader [WORKSPACE] [--recipe cnn3] [--rounds 3] [--images N] [--budget MIB]
+    python -m benchmarks.loader [WORKSPACE] [--recipe cnn3] [--size PIXELS] [--rounds 3] [--images N]
+        [--budget MIB]
 
 One network trains in turn from three sources of the same faces, all timed in this run: `ready` gives batches that lie
 in memory, so it never waits; `loader` is that of `fauxface train`, with the recipe's augmentation; `plain` is a Python
@@ -56,12 +57,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("workspace", type=Path, nargs="?", default=Path(), help="has data/manifests and data/faces")
     parser.add_argument("--recipe", default="cnn3")
+    parser.add_argument("--size", type=int, help="of the network's input; the recipe's unless given")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, help="so many of the training faces; all of them unless given")
     parser.add_argument("--budget", type=int, default=2048, help="MiB for decoded faces")
     arguments = parser.parse_args()
     prepare_backend()
     recipe, faces = load_recipe(arguments.recipe), arguments.workspace / "data" / "faces"
+    recipe = recipe.model_copy(update={"input_size": arguments.size or recipe.input_size})
     rows = read_manifest(arguments.workspace / "data" / "manifests" / "train.parquet")
     rows = rows.sample(min(arguments.images or len(rows), len(rows)), random_state=1).reset_index(drop=True)
     with tempfile.TemporaryDirectory(prefix="fauxface-benchmark-") as folder:

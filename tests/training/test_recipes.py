@@ -24,10 +24,8 @@ def test_every_shipped_recipe_is_valid(name: str) -> None:
     assert load_recipe(name).name == name
 
 
-def test_cnn3_stays_within_ten_epochs_at_128_pixels() -> None:
-    recipe = load_recipe("cnn3")
-    assert recipe.epochs <= 10
-    assert recipe.input_size == 128
+def test_cnn3_stays_within_ten_epochs() -> None:
+    assert load_recipe("cnn3").epochs <= 10
 
 
 PUBLISHED: dict[str, dict[str, Any]] = {
