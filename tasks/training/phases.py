@@ -60,13 +60,12 @@ class TrainingFaces:
         """
         splits = of_phase(self._splits, phase)
         ridge = phase.method == "ridge"
-        looks = 2 if phase.augmentation or phase.equalise else 1
-        if ridge:
-            splits["train"] = at_most(splits["train"], phase.faces // looks, self._seed)
+        if phase.most_faces is not None:
+            splits["train"] = at_most(splits["train"], phase.most_faces, self._seed)
         stores = self._stores(phase.datasets, splits)
         weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
         train = self._augmented(stores["train"], splits["train"], phase)
-        changed = train if ridge and looks == 2 else None
+        changed = train if ridge and phase.looks == 2 else None
         if ridge:
             train = self._plain(stores["train"], splits["train"])
         valid = self._plain(stores["valid"], splits["valid"])

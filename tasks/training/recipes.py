@@ -80,6 +80,16 @@ class Phase(Settings):
     name: str = Field(min_length=1)
     datasets: tuple[str, ...] | None = Field(None, min_length=1)
 
+    @property
+    def looks(self) -> int:
+        """How often a ridge phase looks at each face: as it is stored and, where anything changes it, changed."""
+        return 2 if self.augmentation or self.equalise else 1
+
+    @property
+    def most_faces(self) -> int | None:
+        """How many training faces it takes at most; None: all."""
+        return self.faces // self.looks if self.method == "ridge" else None
+
 
 class Recipe(Settings):
     """What decides a trained network besides its data and its seed."""

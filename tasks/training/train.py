@@ -62,8 +62,11 @@ def train(
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
+    left_out = {}
     for phase in recipe.stages():
         used = of_phase(splits, phase)  # raises now what would end the training hours from here
+        given = len(used["train"].rows)
+        left_out[phase.name] = given - min(given, phase.most_faces or given)
         if phase.method == "ridge":
             recipe = recipe.with_heads(len(with_fakes(used["train"])))
     data = _data_hashes(manifests, faces, splits, recipe)
@@ -81,7 +84,7 @@ def train(
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
     card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     kept.remove()
-    return TrainResult(card, _report(card, fitted, splits, precision))
+    return TrainResult(card, {**_report(card, fitted, splits, precision), "left_out": left_out})
 
 
 def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe: Recipe) -> dict[str, str]:

@@ -153,6 +153,7 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         "best_epoch": 2,
         "resumed_after": 0,
         "train_faces": faces["train"],
+        "left_out": {"head": 0, "probe": 7},
         "valid_faces": faces["valid"],
         "seconds": 75.0,
         "images_per_second": 31.2,

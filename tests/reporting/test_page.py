@@ -125,6 +125,12 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
     ]
 
 
+def test_faces_that_a_phase_left_out_are_told(html: str) -> None:
+    text = " ".join(Page(html).text.split())
+    assert "Phase probe left out 7 faces" in text
+    assert "Phase head" not in text
+
+
 def test_each_data_set_stands_at_both_thresholds(html: str, finished: Any) -> None:
     report = finished.report("evaluate.json")
     values, _, *rows = Page(html).table("thresholds")

@@ -226,6 +226,15 @@ def test_the_largest_of_several_heads_is_calibrated_too() -> None:
     assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
 
+def test_faces_that_are_too_many_are_left_out_and_counted(two: Any, probed: tuple[Path, Any], tmp_path: Path) -> None:
+    assert probed[1].report["left_out"] == {"probe": 0}
+    recipe = tmp_path / "few.yaml"
+    recipe.write_text(PROBE.format(size=SIDE).replace("method: ridge", "method: ridge, faces: 43"), encoding="utf-8")
+    report = type(two)(two.root, recipe).train(tmp_path, epochs=5).report
+    assert report["left_out"] == {"probe": report["train_faces"] - 43}
+    assert report["left_out"]["probe"] == 57
+
+
 def test_what_a_small_kind_lacks_the_others_give(two: Any) -> None:
     split = read_split(two.manifests / "train.parquet")
     few = split.rows.drop(split.rows.index[(split.rows["dataset"] == "photos")][3:]).reset_index(drop=True)
