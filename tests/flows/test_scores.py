@@ -21,7 +21,7 @@ from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
 from tests.flows.stand_in import STRICT, THRESHOLD, write_stand_in
 
-PARAMS: dict[str, Any] = {"datasets": {"none": {"source": "x"}}, "score": {"shard": 10}}
+PARAMS: dict[str, Any] = {"datasets": {"none": {"source": "x"}}, "score": {"shard": 10, "keep": "largest"}}
 NewWorkspace = Callable[[dict[str, Any]], Workspace]
 
 
@@ -114,7 +114,8 @@ def test_the_same_model_on_a_changed_archive_is_told_and_does_not_warn(copy: Wor
 
 
 def test_other_settings_leave_no_part_of_the_old_ones(copy: Workspace) -> None:
-    copy.write_params({**PARAMS, "score": {"shard": 20, "verdict": "mean", "threshold": "false_alarm"}})
+    other = {**PARAMS["score"], "shard": 20, "verdict": "mean", "threshold": "false_alarm"}
+    copy.write_params({**PARAMS, "score": other})
     copy.run("fauxface", "score", "dump.zip")
     (folder,) = folders(copy)
     assert folder.parts() == [0, 1]
