@@ -21,7 +21,6 @@ ERRORS_SHOWN = 12  # of each kind
 BASELINE_FIGURES = ("accuracy", "balanced_accuracy", "roc_auc")
 
 OVERALL, IN_DOMAIN = "overall", "in_domain"
-AGAINST_ALL = "against in-domain"
 
 
 @dataclass(frozen=True)
@@ -70,19 +69,18 @@ def evaluate(
     known = set(train["dataset"])
     in_domain = test[test["dataset"].isin(known)]
     datasets = {str(name): rows for name, rows in test.groupby("dataset", sort=True)}
-    cross = _cross_sets({name: rows for name, rows in datasets.items() if name not in known}, in_domain)
+    cross, by_dataset = _cross_sets({name: rows for name, rows in datasets.items() if name not in known}, in_domain)
     report = {
         "threshold": {"value": threshold, "chosen_on": "valid", "by": "best balanced accuracy", "n": len(valid)},
         "threshold_false_alarm": _false_alarm(false_alarm, valid),
         OVERALL: _measure(test, judge),
         IN_DOMAIN: _measure(in_domain, judge) if len(in_domain) else None,
         "datasets": {name: {"in_training": name in known, **_measure(rows, judge)} for name, rows in datasets.items()},
-        "cross": {name: _measure(rows, judge) for name, rows in cross.items()},
+        "cross": {name: _measure(rows, judge) for name, rows in (cross | by_dataset).items()},
         "errors": _errors(test, threshold),
     }
     main = IN_DOMAIN if len(in_domain) else OVERALL
-    drawn = {name: rows for name, rows in cross.items() if AGAINST_ALL in name}
-    sets = {main: in_domain if len(in_domain) else test, **datasets, **drawn}
+    sets = {main: in_domain if len(in_domain) else test, **datasets, **cross}
     return Evaluation(_rounded(report), plot_frames(sets, main, threshold))
 
 
@@ -92,20 +90,25 @@ def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
     return {"value": threshold, "chosen_on": "valid", "by": by, "n": int((valid["label"] == 0).sum())}
 
 
-def _cross_sets(test_only: Mapping[str, pd.DataFrame], in_domain: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return each one-class data set together with the in-domain test rows of the other class: all, and by data set."""
-    sets = {}
+def _cross_sets(
+    test_only: Mapping[str, pd.DataFrame], in_domain: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Return each one-class data set with the in-domain test rows of the other class; and with those of each data set.
+
+    The latter only where there are several.
+    """
+    whole, by_dataset = {}, {}
     for name, rows in test_only.items():
         labels = rows["label"].unique()
         others = in_domain[in_domain["label"] != labels[0]]
         if len(labels) != 1 or others.empty:
             continue
         other = NAMES[1 - int(labels[0])]
-        sets[f"{name} {AGAINST_ALL} {other} faces"] = pd.concat([rows, others], ignore_index=True)
+        whole[f"{name} against in-domain {other} faces"] = pd.concat([rows, others], ignore_index=True)
         if others["dataset"].nunique() > 1:
             for dataset, part in others.groupby("dataset", sort=True):
-                sets[f"{name} against {dataset}'s {other} faces"] = pd.concat([rows, part], ignore_index=True)
-    return sets
+                by_dataset[f"{name} against {dataset}'s {other} faces"] = pd.concat([rows, part], ignore_index=True)
+    return whole, by_dataset
 
 
 def _measure(rows: pd.DataFrame, judge: _Judge) -> dict[str, Any]:

@@ -90,6 +90,10 @@ class Phase(Settings):
         """How many training faces it takes at most; None: all."""
         return self.faces // self.looks if self.method == "ridge" else None
 
+    def left_out(self, faces: int) -> int:
+        """Return how many of `faces` training faces are too many for it."""
+        return 0 if self.most_faces is None else max(faces - self.most_faces, 0)
+
 
 class Recipe(Settings):
     """What decides a trained network besides its data and its seed."""

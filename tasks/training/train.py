@@ -65,8 +65,7 @@ def train(
     left_out = {}
     for phase in recipe.stages():
         used = of_phase(splits, phase)  # raises now what would end the training hours from here
-        given = len(used["train"].rows)
-        left_out[phase.name] = given - min(given, phase.most_faces or given)
+        left_out[phase.name] = phase.left_out(len(used["train"].rows))
         if phase.method == "ridge":
             recipe = recipe.with_heads(len(with_fakes(used["train"])))
     data = _data_hashes(manifests, faces, splits, recipe)
@@ -84,7 +83,7 @@ def train(
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
     card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     kept.remove()
-    return TrainResult(card, {**_report(card, fitted, splits, precision), "left_out": left_out})
+    return TrainResult(card, _report(card, fitted, splits, left_out, precision))
 
 
 def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe: Recipe) -> dict[str, str]:
@@ -166,7 +165,9 @@ def _fingerprint(recipe: Recipe, seed: int, precision: Precision, data: dict[str
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _report(card: ModelCard, fitted: Fitted, splits: dict[str, Split], precision: Precision) -> dict[str, Any]:
+def _report(
+    card: ModelCard, fitted: Fitted, splits: dict[str, Split], left_out: dict[str, int], precision: Precision
+) -> dict[str, Any]:
     progress = fitted.progress
     best = progress.history[progress.best_epoch - 1]
     return {
@@ -177,6 +178,7 @@ def _report(card: ModelCard, fitted: Fitted, splits: dict[str, Split], precision
         "best_epoch": progress.best_epoch,
         "resumed_after": fitted.resumed_after,
         "train_faces": len(splits["train"].rows),
+        "left_out": left_out,
         "valid_faces": len(splits["valid"].rows),
         "loss": best["loss"],
         "valid_loss": best["val_loss"],
