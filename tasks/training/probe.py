@@ -8,20 +8,20 @@ gives one generator away need not say anything about another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from tasks.training.frozen import Frozen
 from tasks.training.loader import FaceBatches
-from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
 from tasks.training.ridge import Head, balanced, fit_head, gram, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
-from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, WINDOWS
+from tasks.training.zoo.statistics import OUTER, STANDARDISE, STATISTICS
 
 
 def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.callbacks.Callback], epoch: int) -> None:
@@ -34,13 +34,14 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
     told.on_epoch_begin(epoch)
-    inner = keras.Model(model.input, model.get_layer(STATISTICS).output)
-    views = [_outputs(inner, faces.train, told.on_train_batch_end)]
+    joined = model.get_layer(STATISTICS).output
+    read = Frozen(keras.Model(model.input, joined))
+    views = [read(faces.train, told.on_train_batch_end)]
     if faces.changed is not None:
-        views.append(_outputs(inner, faces.changed))
+        views.append(read(faces.changed))
     statistics = np.concatenate(views)
     means, variances = standardise(statistics)
-    heads = fit_heads(statistics, faces.rows, len(views))
+    heads = fit_heads(statistics, int(model.get_layer(OUTER).output.shape[-1]), faces.rows, len(views))
     statistics = statistics[: len(faces.rows.labels)]
     kernel = np.stack([head.weights for head in heads], axis=1).astype(np.float32)
     bias = np.array([head.bias for head in heads], np.float32)
@@ -49,21 +50,21 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     logits = (statistics @ kernel + bias).max(axis=1)
     weights = faces.class_weight or {0: 1.0, 1: 1.0}
     trained = _figures(logits, faces.train, np.array([weights[label] for label in faces.rows.labels.tolist()]))
-    valid = _figures(_outputs(model, faces.valid)[:, 0], faces.valid)
+    verdict = keras.Model(joined, model.output)
+    valid = _figures(np.asarray(verdict.predict_on_batch(read(faces.valid)))[:, 0], faces.valid)
     told.on_epoch_end(epoch, {**trained, **{f"val_{name}": value for name, value in valid.items()}})
     told.on_train_end()
 
 
-def fit_heads(statistics: NDArray[np.float32], split: Split, views: int = 1) -> list[Head]:
+def fit_heads(statistics: NDArray[np.float32], outer: int, split: Split, views: int = 1) -> list[Head]:
     """Return a head for each data set that has fakes, in alphabetical order.
 
-    `statistics` (views x n, d) are standardised; see fit_head. A head uses the means over the whole picture, which come
-    first, alone or those over the other WINDOWS too, whichever tells left-out faces better: these help where a face was
-    put into a photograph.
+    `statistics` (views x n, d) are standardised; see fit_head. A head uses the first `outer` alone, the means over all
+    that each layer sees, or those over the windows within too, whichever tells left-out faces better: these help where
+    a face was put into a photograph.
     """
-    whole, all_windows = statistics.shape[1] // len(WINDOWS), statistics.shape[1]
-    kernels = {whole: gram(statistics[:, :whole])}
-    kernels[all_windows] = kernels[whole] + gram(statistics[:, whole:])
+    kernels = {outer: gram(statistics[:, :outer])}
+    kernels[statistics.shape[1]] = kernels[outer] + gram(statistics[:, outer:])
     datasets, labels = np.tile(split.rows["dataset"].to_numpy(), views), np.tile(split.labels, views)
     heads = []
     for dataset in with_fakes(split):
@@ -84,21 +85,6 @@ def _together(heads: list[Head], labels: NDArray[np.int8], datasets: NDArray[np.
     if len(heads) == 1 or slope == 0:
         return heads
     return [head._replace(weights=slope * head.weights, bias=slope * head.bias + offset) for head in heads]
-
-
-def _outputs(
-    model: keras.Model, batches: FaceBatches, seen: Callable[[int], None] | None = None
-) -> NDArray[np.float32]:
-    """Return what `model` gives for every face, (n, channels), in their order; `seen` is told the batches' numbers."""
-    found = np.empty((len(batches.labels), model.output_shape[-1]), np.float32)
-    filled, shared = 0, spread(batches)
-    for number in range(len(batches)):
-        size = len(batches[number][1])
-        found[filled : filled + size] = model.predict_on_batch(shared[number][0])[:size]
-        filled += size
-        if seen:
-            seen(number)
-    return found
 
 
 def _figures(

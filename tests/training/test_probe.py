@@ -221,7 +221,7 @@ def test_the_largest_of_several_heads_is_calibrated_too() -> None:
     rows = pd.DataFrame({"dataset": np.repeat(["one", "two"], 200), "label": np.tile([0, 1], 200)})
     statistics = np.random.default_rng(8).normal(0, 1, (400, 20)).astype(np.float32)
     statistics[:, 0] += 0.8 * (rows["label"] == 1)
-    heads = fit_heads(statistics, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
+    heads = fit_heads(statistics, 20, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
     largest = np.max([statistics @ head.weights + head.bias for head in heads], axis=0)
     assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
@@ -267,24 +267,42 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
     assert roc_auc_score(rows["label"], p_fake) == pytest.approx(result.report["valid_auc"], abs=1e-3)
 
 
-@pytest.mark.parametrize("side", [64, 128])
-def test_statistics_are_means_over_middle_windows(side: int) -> None:
-    network = build_network("lite0", side, {"pooling": "statistics"}, "imagenet")
-    assert network.get_layer("statistics").output.shape == (None, 4 * 19040)
+@pytest.mark.parametrize(("side", "middle_from"), [(64, None), (128, None), (128, 9), (256, 4)])
+def test_statistics_are_means_over_middle_windows(side: int, middle_from: int | None) -> None:
+    """The largest window of each layer first; from `middle_from` on that is six eighths of the picture."""
+    network = build_network("lite0", side, {"pooling": "statistics", "middle_from": middle_from}, "imagenet")
+    layers = [layer for layer in network.layers if layer.name.endswith("_act") and layer.output.shape[1] <= side // 4]
     pixels = np.random.default_rng(1).uniform(0, 255, (2, side, side, 3)).astype(np.float32)
-    layers = ("b1_dw_act", "b7_exp_act", "head_act")
-    outputs = [network.get_layer(name).output for name in (*layers, "statistics")]
+    outputs = [*(layer.output for layer in layers), network.get_layer("statistics").output]
     *values, found = (np.asarray(output) for output in keras.Model(network.input, outputs)(pixels))
-    names = [layer._keras_history.operation.name for layer in network.get_layer("statistics").input]
-    assert [name.rsplit("_", 1)[1] for name in names] == [*("8" * 30), *("6" * 30), *("4" * 30), *("2" * 30)]
-    starts = np.cumsum([0, *(layer.shape[-1] for layer in network.get_layer("statistics").input)])
-    for layer, value in zip(layers, values, strict=True):
-        for eighths in (8, 6, 4, 2):
-            edge = value.shape[1] * (8 - eighths) // 16
-            window = value[:, edge : value.shape[1] - edge, edge : value.shape[1] - edge]
-            start = starts[names.index(f"{layer.removesuffix('_act')}_{eighths}")]
-            part = found[:, start : start + value.shape[-1]]
-            np.testing.assert_allclose(part, window.mean((1, 2)), rtol=1e-4, atol=1e-5)
+    from_middle = [middle_from is not None and _block(layer.name) >= middle_from for layer in layers]
+    expected = [value.mean((1, 2)) for value in values]
+    for eighths in (6, 4, 2):
+        for value, middle in zip(values, from_middle, strict=True):
+            seen = 6 if middle else 8
+            edge = value.shape[1] * (seen - eighths) // (2 * seen)
+            if eighths < seen:
+                inner = value[:, edge : value.shape[1] - edge, edge : value.shape[2] - edge]
+                expected.append(inner.mean((1, 2)))
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-5)
+    outer = network.get_layer("outer").output.shape[-1]
+    assert outer == sum(value.shape[-1] for value in values) == 19040
+
+
+def _block(name: str) -> int:
+    """Return the number of the block that a layer of Lite0 belongs to; 16 for the last convolution."""
+    return 16 if name.startswith("head") else int(name[1:].split("_")[0])
+
+
+def test_later_blocks_see_the_middle_alone() -> None:
+    network = build_network("lite0", 256, {"blocks": 12, "middle_from": 9}, "imagenet")
+    names = ("b8_proj", "b9_exp_act", "b11_dw_act")
+    pixels = np.random.default_rng(1).uniform(0, 255, (1, 256, 256, 3)).astype(np.float32)
+    inner = keras.Model(network.input, [network.get_layer(name).output for name in names])
+    before, first, last = (np.asarray(output) for output in inner(pixels))
+    expected = network.get_layer("b9_exp_act")(network.get_layer("b9_exp")(before[:, 2:14, 2:14]))
+    np.testing.assert_allclose(first, np.asarray(expected), atol=1e-4)
+    assert last.shape[1:3] == (6, 6)
 
 
 def test_a_head_leaves_out_the_inner_windows_where_they_tell_it_nothing() -> None:
@@ -294,7 +312,7 @@ def test_a_head_leaves_out_the_inner_windows_where_they_tell_it_nothing() -> Non
     fake = (rows["label"] == 1).to_numpy()
     statistics[fake & (rows["dataset"] == "inside"), 200:] += 1.0
     statistics[fake & (rows["dataset"] == "overall"), :200] += 1.0
-    inside, overall = fit_heads(statistics, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
+    inside, overall = fit_heads(statistics, 200, Split(Path("train.parquet"), rows, rows["label"].to_numpy(np.int8)))
     assert inside.weights[200:].any()
     assert overall.weights[:200].any()
     assert not overall.weights[200:].any()
@@ -308,10 +326,21 @@ def test_fewer_blocks_are_the_first_ones() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"pooling": "max"}, {"blocks": 17}, {"blocks": 0}, {"heads": 0}, {"blocks": 1, "pooling": "statistics"}],
+    [
+        {"pooling": "max"},
+        {"blocks": 17},
+        {"blocks": 0},
+        {"heads": 0},
+        {"blocks": 1, "pooling": "statistics"},
+        {"blocks": 5, "middle_from": 5},
+        {"middle_from": 0},
+    ],
 )
 def test_other_arguments_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match=r"cannot be built with them: pooling is average or statistics, heads from 1"):
+    with pytest.raises(
+        Exception,
+        match=r"cannot be built with them: pooling is average or statistics, heads from 1 up, ",
+    ):
         build_network("lite0", 32, arguments)
 
 

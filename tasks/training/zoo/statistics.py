@@ -9,29 +9,39 @@ pretrained features").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras import layers
 
 from tasks.training.ridge import DEVIATIONS, EPSILON
 
-STATISTICS = "statistics"
+STATISTICS, OUTER = "statistics", "outer"
 STANDARDISE = "standardise"
-WINDOWS = (8, 6, 4, 2)  # eighths of the sides, in the middle
+EIGHTHS = 8
+WINDOWS = (8, 6, 4, 2)  # eighths of the picture's sides, in the middle
 
 
-def statistics_of(outputs: Sequence[tuple[str, Any]]) -> Any:
-    """Return the mean of every channel of `outputs` (name, (n, h, w, c)) in each of the WINDOWS.
+class Seen(NamedTuple):
+    """A layer's activated maps (n, h, w, c), and how many eighths of the picture's sides they are of."""
 
-    The layer `statistics` concatenates all `<name>_8` (the whole picture), then all `<name>_6` and so on, (n, 4 c in
-    all): a face that was put into a photograph differs from its surroundings. `standardise` takes means away and
-    divides by deviations that a ridge phase finds, until which it does next to nothing; what is more than DEVIATIONS
-    deviations away counts as that many. All is float32 under any precision of the rest: means that are a hundred
-    deviations large are to cancel.
+    name: str
+    maps: Any
+    eighths: int = EIGHTHS
+
+
+def statistics_of(layers_seen: Sequence[Seen]) -> Any:
+    """Return the mean of every channel in each of the WINDOWS that a layer sees.
+
+    A face that was put into a photograph differs from its surroundings. The layer `statistics` concatenates the largest
+    window of each layer, `<name>_8` where that is the whole picture (these alone are the layer `outer`), then the
+    others, `<name>_6`, `<name>_4` and `<name>_2`. `standardise` takes means away and divides by deviations that a ridge
+    phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts as that many.
+    All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
     """
-    fields = [(name, _fields(values, name)) for name, values in outputs]
-    features = [_mean(values, name, eighths) for eighths in WINDOWS for name, values in fields]
-    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(features)
+    fields = [seen._replace(maps=_fields(seen)) for seen in layers_seen]
+    outer = layers.Concatenate(dtype="float32", name=OUTER)([_mean(seen, seen.eighths) for seen in fields])
+    inner = [_mean(seen, eighths) for eighths in WINDOWS for seen in fields if eighths < seen.eighths]
+    joined = layers.Concatenate(dtype="float32", name=STATISTICS)([outer, *inner])
     usual = {"center": False, "scale": False, "epsilon": EPSILON, "trainable": False, "dtype": "float32"}
     centred = layers.BatchNormalization(**usual, name=STANDARDISE)(joined)
     raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
@@ -39,20 +49,23 @@ def statistics_of(outputs: Sequence[tuple[str, Any]]) -> Any:
     return layers.Rescaling(1.0, offset=-DEVIATIONS, dtype="float32", name="lower")(clipped)
 
 
-def _fields(values: Any, name: str) -> Any:
-    """Return the means of 8 x 8 fields, from which those of every window follow, where the map divides evenly.
+def _fields(seen: Seen) -> Any:
+    """Return the means of fields as large as an eighth of the picture, where the maps divide evenly.
 
-    So a map is read once and need not be kept: a third of the exported network's time.
+    The means of every window follow from them, so a map is read once and need not be kept: a third of the exported
+    network's time.
     """
-    height, width = int(values.shape[1]), int(values.shape[2])
-    if height % 8 or width % 8:
-        return values
-    return layers.AveragePooling2D((height // 8, width // 8), name=f"{name}_fields")(values)
+    height, width = int(seen.maps.shape[1]), int(seen.maps.shape[2])
+    if height % seen.eighths or width % seen.eighths:
+        return seen.maps
+    sides = (height // seen.eighths, width // seen.eighths)
+    return layers.AveragePooling2D(sides, name=f"{seen.name}_fields")(seen.maps)
 
 
-def _mean(values: Any, name: str, eighths: int) -> Any:
-    """Return the means (n, c) of the middle `eighths` of both sides; of small maps, of what is nearest to it."""
-    height, width = (int(side) * (8 - eighths) // 16 for side in values.shape[1:3])
+def _mean(seen: Seen, eighths: int) -> Any:
+    """Return the means (n, c) of the picture's middle `eighths`; of small maps, of what is nearest to it."""
+    values = seen.maps
+    height, width = (int(side) * (seen.eighths - eighths) // (2 * seen.eighths) for side in values.shape[1:3])
     if height or width:
-        values = layers.Cropping2D((height, width), name=f"{name}_{eighths}_window")(values)
-    return layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_{eighths}")(values)
+        values = layers.Cropping2D((height, width), name=f"{seen.name}_{eighths}_window")(values)
+    return layers.GlobalAveragePooling2D(dtype="float32", name=f"{seen.name}_{eighths}")(values)

@@ -35,3 +35,8 @@ def linear_layer(model: keras.Model) -> keras.layers.Dense:
 def logit_model(model: keras.Model) -> keras.Model:
     """Return the same network, sharing its weights, that ends at the logit (n, 1)."""
     return keras.Model(model.input, model.get_layer(LOGIT).output, name=f"{model.name}_logit")
+
+
+def ends_in_verdict(model: keras.Model) -> bool:
+    """Return whether the model gives p_fake, rather than what comes before the logit."""
+    return bool(model.layers[-1].name == P_FAKE)
