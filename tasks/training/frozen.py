@@ -56,7 +56,7 @@ class Frozen:
 
 def _compiled(model: keras.Model) -> openvino.CompiledModel:
     with tempfile.TemporaryDirectory(prefix="fauxface-frozen-") as folder:
-        write_network(model, Path(folder))
+        write_network(keras.Model(model.input, model.output), Path(folder))  # without loss and optimizer
         export_scorer(Path(folder))
         return compile_scorer(Path(folder) / SCORER, int(model.input_shape[1]))
 
