@@ -7,7 +7,6 @@ difference of its inputs; the heads share one matrix. Outputs equal the package'
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -30,21 +29,21 @@ SIDE = {"rnet": 24, "onet": 48}
 
 
 class Networks:
-    """The three networks, P-Net in two forms, compiled and shared by all threads; each thread has its own requests.
+    """The three networks, P-Net in two forms, for one caller at a time: they compute in its thread.
 
-    `threads` is how many callers work at once: each gets one core, so that callers do not fight over them.
+    With several streams in one compiled network OpenVINO would hand each call to a thread of its own and back.
     `precision` is `f32`, or `bf16` where speed matters more than the last digits. Raises FauxfaceError where the
     processor has no bf16: it would be imitated, slower than f32.
     """
 
-    def __init__(self, threads: int = 1, precision: Precision = "f32") -> None:
+    def __init__(self, precision: Precision = "f32") -> None:
         core = ov.Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise FauxfaceError("crop.precision: this processor has no bf16; set f32.")
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": threads,
-            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
             "ENABLE_CPU_PINNING": False,
         }
         graphs = {
@@ -53,16 +52,17 @@ class Networks:
             "rnet": rnet_graph(),
             "onet": onet_graph(),
         }
-        self._compiled = {name: core.compile_model(graph, "CPU", settings) for name, graph in graphs.items()}
-        self._local = threading.local()
+        self._requests = {
+            name: core.compile_model(graph, "CPU", settings).create_infer_request() for name, graph in graphs.items()
+        }
 
     def propose(self, picture: Pixels, *, sparse: bool = False) -> Float:
         """Run P-Net on a picture (height, width, 3); returns (5, rows, columns): four box offsets and the logit.
 
         `sparse`: only every second window of every second row, in two thirds of the time.
-        The array is the thread's own output buffer: use it before the next call.
+        The array is the network's own output buffer: use it before the next call.
         """
-        request = self._request("pnet_sparse" if sparse else "pnet")
+        request = self._requests["pnet_sparse" if sparse else "pnet"]
         outputs: Float = request.infer([picture[None]], share_inputs=True, share_outputs=True)[0]
         picture_outputs: Float = outputs[0]
         return picture_outputs
@@ -77,19 +77,13 @@ class Networks:
 
     def _in_batches(self, name: Network, patches: Pixels, columns: int) -> Float:
         result = np.empty((len(patches), columns), np.float32)
-        request, largest = self._request(name), BATCHES[name][-1]
+        request, largest = self._requests[name], BATCHES[name][-1]
         for start in range(0, len(patches), largest):
             piece = patches[start : start + largest]
             filled = _filled_up(piece, BATCHES[name])
             outputs = request.infer([filled], share_inputs=True, share_outputs=True)[0]
             result[start : start + len(piece)] = outputs[: len(piece)]
         return result
-
-    def _request(self, name: str) -> Any:
-        requests: dict[str, Any] = self._local.__dict__
-        if name not in requests:
-            requests[name] = self._compiled[name].create_infer_request()
-        return requests[name]
 
 
 def _filled_up(patches: Pixels, sizes: Sequence[int]) -> Pixels:

@@ -96,7 +96,7 @@ class _Opened:
 
 
 def shared_detector(params: CropParams) -> FaceDetector:
-    """Return this process's detector with these settings, made at the first call, for as many threads as cores.
+    """Return this process's detector with these settings, made at the first call.
 
     Raises FauxfaceError where this processor has no such precision.
     """
@@ -105,7 +105,7 @@ def shared_detector(params: CropParams) -> FaceDetector:
 
 @lru_cache(maxsize=4)
 def _detector(min_face: float, thresholds: tuple[float, float, float], precision: Precision) -> FaceDetector:
-    return FaceDetector(min_face, thresholds, threads=os.cpu_count() or 1, precision=precision)
+    return FaceDetector(min_face, thresholds, precision=precision)
 
 
 def faces_of(
@@ -121,7 +121,7 @@ def faces_of(
     with ThreadPoolExecutor(threads, "faces") as pool:
         flying: deque[Future[list[ImageResult]]] = deque()
         try:
-            for batch in _batches(members):
+            for batch in _batches(members, threads):
                 flying.append(pool.submit(_batch_results, batch, params, keep, detector))
                 if len(flying) > threads:
                     yield from flying.popleft().result()
@@ -132,10 +132,15 @@ def faces_of(
                 future.cancel()
 
 
-def _batches(members: Iterable[Member]) -> Iterator[list[Member]]:
+def _batches(members: Iterable[Member], threads: int) -> Iterator[list[Member]]:
+    """Yield batches of BATCH members; the last ones are shared out evenly, so that no thread waits for another."""
     stream = iter(members)
-    while batch := list(islice(stream, BATCH)):
-        yield batch
+    ahead = list(islice(stream, threads * BATCH))
+    while len(ahead) == threads * BATCH:
+        yield ahead[:BATCH]
+        ahead = [*ahead[BATCH:], *islice(stream, BATCH)]
+    size = max(1, -(-len(ahead) // threads))
+    yield from (ahead[start : start + size] for start in range(0, len(ahead), size))
 
 
 def _batch_results(batch: Sequence[Member], params: CropParams, keep: str, detector: FaceDetector) -> list[ImageResult]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import cv2
@@ -12,8 +14,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.detection import detector as module
 from tasks.detection.boxes import iou
+from tasks.detection.cascade import Found, find
 from tasks.detection.detector import Detections, FaceDetector
+from tasks.detection.networks import Networks
 from tasks.params import FauxfaceError
 from tasks.sources.status import Status
 from tests.detection.conftest import corners
@@ -25,7 +30,7 @@ DEFAULT = 0.06  # the smallest face of the project's default settings
 @pytest.fixture(scope="module")
 def usual() -> FaceDetector:
     """The detector at the project's default settings."""
-    return FaceDetector(DEFAULT, threads=2)
+    return FaceDetector(DEFAULT)
 
 
 def mixed(groups: Any, crowds: Any) -> list[Pixels]:
@@ -156,6 +161,25 @@ def test_bf16_moves_boxes_a_little_where_the_processor_has_it(groups: Any, detec
         share = iou(corners(rough.boxes), corners(exact.boxes)).max(axis=0)
         assert share.min() > 0.85
         assert (share < 1).any()
+
+
+def test_threads_at_work_have_networks_of_their_own(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, one = groups.pixels("2008_002470.jpg"), FaceDetector()
+    lent, together = [], Barrier(3)
+
+    def meeting(networks: Networks, *arguments: Any) -> Found:
+        lent.append(networks)
+        together.wait(timeout=60)
+        return find(networks, *arguments)
+
+    expected = one.detect([picture])[0]
+    monkeypatch.setattr(module, "find", meeting)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            for found in pool.map(one.detect, [[picture]] * 3):
+                assert_same(found[0], expected, 1e-2, 1e-5)
+    assert len({id(networks) for networks in lent[:3]}) == 3
+    assert set(lent[3:]) == set(lent[:3])
 
 
 def test_no_images_no_detections(detector: FaceDetector) -> None:

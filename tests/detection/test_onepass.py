@@ -143,3 +143,23 @@ def test_which_face_is_kept(keep: str, index: int) -> None:
 
 def test_one_detector_serves_a_process() -> None:
     assert shared_detector(CropParams(margin=0.1)) is shared_detector(CropParams(margin=0.2))
+
+
+def test_the_last_images_are_shared_out_evenly(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine images and two threads: with batches of four the last image would keep one thread waiting."""
+    detector = FaceDetector()
+    sizes = []
+
+    def counting(images: Any, smallest: Any) -> list[Detections]:
+        sizes.append(len(images))
+        return FaceDetector.detect_reduced(detector, images, smallest)
+
+    monkeypatch.setattr(detector, "detect_reduced", counting)
+    monkeypatch.setattr(onepass, "BATCH", 3)
+    members = [Member(name, data) for name, data in groups.files.items()]
+    assert sum(result.n_faces for result in faces_of(members, PARAMS, "all", detector, 2)) == 43
+    assert sorted(sizes) == [1, 2, 3, 3]
+    sizes.clear()
+    assert len(list(faces_of(members[:4], PARAMS, "all", detector, 2))) == 4
+    assert sizes == [2, 2]
+    assert list(faces_of([], PARAMS, "all", detector, 2)) == []
