@@ -6,7 +6,8 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -33,6 +34,8 @@ Pixels = NDArray[np.uint8]
 BATCH = 32  # images whose faces are looked for together
 # Decoded pixels held at once for a batch; large photographs go through in smaller groups.
 GROUP_PIXELS = 1 << 24
+# This process's threads that no pass has at the moment, by their number.
+_idle_threads: dict[int, list[ThreadPoolExecutor]] = {}
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def faces_of(
     """
     cv2.setNumThreads(1)  # the threads here are enough; OpenCV's own would fight them for the cores
     threads = threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(threads, "faces") as pool:
+    with _lent_threads(threads) as pool:
         flying: deque[Future[list[ImageResult]]] = deque()
         try:
             for batch in _batches(members, threads):
@@ -128,8 +131,21 @@ def faces_of(
             while flying:
                 yield from flying.popleft().result()
         finally:
-            for future in flying:
-                future.cancel()
+            wait([future for future in flying if not future.cancel()])
+
+
+@contextmanager
+def _lent_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads that no other pass has. They outlive it: of each thread that ever computed, glibc keeps memory."""
+    idle = _idle_threads.setdefault(count, [])
+    try:
+        pool = idle.pop()
+    except IndexError:
+        pool = ThreadPoolExecutor(count, "faces")
+    try:
+        yield pool
+    finally:
+        idle.append(pool)
 
 
 def _batches(members: Iterable[Member], threads: int) -> Iterator[list[Member]]:
