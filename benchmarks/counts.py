@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     params = CropParams(min_face=arguments.min_face)
-    detector = FaceDetector(params.min_face, params.thresholds, threads=arguments.threads)
+    detector = FaceDetector(params.min_face, params.thresholds)
     members = list(readable(arguments.source))
     print(f"{arguments.source}: {len(members)} images in turn, smallest face {params.min_face:g}")
     print(f"{'images':>8}{'ms an image':>13}{'processor ms':>14}{'memory, MiB':>13}")

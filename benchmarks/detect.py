@@ -43,7 +43,7 @@ def main() -> None:
     members = [member for member in open_source(arguments.source).members() if member.path.lower().endswith(IMAGES)]
     members = members[: arguments.limit]
     params = CropParams(min_face=arguments.min_face, thresholds=THRESHOLDS, keep="all")
-    detector = FaceDetector(params.min_face, THRESHOLDS, threads=arguments.threads, precision=arguments.precision)
+    detector = FaceDetector(params.min_face, THRESHOLDS, precision=arguments.precision)
     print(f"{arguments.source}: {len(members)} images, smallest face {params.min_face:g}, {arguments.precision}")
     compare(members, members[: arguments.stock_images], params, detector, arguments.threads)
     print_steps(members, params, detector)

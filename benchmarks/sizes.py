@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     params = CropParams(min_face=arguments.min_face, keep="all")
-    detector = FaceDetector(params.min_face, params.thresholds, threads=arguments.threads)
+    detector = FaceDetector(params.min_face, params.thresholds)
     stock = Stock()
     print(f"{arguments.source}, {arguments.images} images a size, smallest face {params.min_face:g}")
     print(f"{'pixels':>6}{'singly, ms':>12}{'images/s':>10}{'stock, ms':>11}{'ratio':>7}{'faces':>7}")

@@ -15,7 +15,7 @@ from tasks.manifests.parts import write_table
 from tasks.params import CropParams, DatasetParams
 
 # Raise it when a change of the code changes what a shard holds.
-CROP_FORMAT = 3
+CROP_FORMAT = 4
 
 
 def crop_key(dataset: DatasetParams, crop: CropParams, fingerprint: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -76,19 +77,31 @@ def suppress(
     Of two equal scores the box further left stays, then the one further up. Only pairs that meet in x are compared.
     """
     keep = np.ones(len(boxes), bool)
-    if len(boxes) < 2:
-        return keep
-    order, reach = _sweep(group, boxes)
-    boxes, scores = boxes[order], scores[order]
-    lost = np.zeros(len(boxes), bool)
-    area = _area(boxes)
-    for first, second in _pairs(reach):
-        share = _overlap(boxes, area, first, second, over)
-        near = share > threshold
-        first, second = first[near], second[near]
-        lost[np.where(scores[first] >= scores[second], second, first)] = True
-    keep[order] = ~lost
+    for first, second in _overlapping(group, boxes, threshold, over):
+        keep[np.where(scores[first] >= scores[second], second, first)] = False
     return keep
+
+
+def near(group: Index, boxes: Float, some: Mask, threshold: float) -> Mask:
+    """Return which boxes have an intersection over union above `threshold` with another, of `some`, of their group."""
+    met = np.zeros(len(boxes), bool)
+    for first, second in _overlapping(group, boxes, threshold, "union"):
+        met[second[some[first]]] = True
+        met[first[some[second]]] = True
+    return met
+
+
+def _overlapping(
+    group: Index, boxes: Float, threshold: float, over: Literal["union", "smaller"]
+) -> Iterator[tuple[Index, Index]]:
+    """Yield, in pieces, the pairs of one group that overlap by more than `threshold`, the one further left first."""
+    if len(boxes) < 2:
+        return
+    order, reach = _sweep(group, boxes)
+    boxes, area = boxes[order], _area(boxes[order])
+    for first, second in _pairs(reach):
+        meet = _overlap(boxes, area, first, second, over) > threshold
+        yield order[first[meet]], order[second[meet]]
 
 
 def _sweep(group: Index, boxes: Float) -> tuple[Index, Index]:

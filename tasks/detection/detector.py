@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -56,8 +57,8 @@ class FaceDetector:
 
     `min_face`: the smallest face looked for; from 1 up in pixels of the image, below 1 as a fraction of its longer
     side. The cost of an image grows with the square of (longer side / smallest face).
-    `thresholds`: the confidence that P-Net, R-Net and O-Net ask for. `threads`: how many threads will call at once.
-    One object may be used by many threads; a batch gives what single images give.
+    `thresholds`: the confidence that P-Net, R-Net and O-Net ask for. One object may be used by many threads: each that
+    is at work has networks of its own, made when they are first needed. A batch gives what single images give.
     """
 
     def __init__(
@@ -65,12 +66,12 @@ class FaceDetector:
         min_face: float = MIN_FACE,
         thresholds: tuple[float, float, float] = THRESHOLDS,
         *,
-        threads: int = 1,
         precision: Precision = "f32",
     ) -> None:
         self.min_face = min_face
         self.thresholds = thresholds
-        self._networks = Networks(threads, precision)
+        self._precision: Precision = precision
+        self._idle = [Networks(precision)]
 
     def smallest(self, width: int, height: int) -> float:
         """Return the smallest face looked for in an image of this size, in its pixels."""
@@ -87,12 +88,25 @@ class FaceDetector:
 
     def detect_reduced(self, images: Sequence[Pixels], smallest: Sequence[float]) -> list[Detections]:
         """Return the faces of images of which `smallest` tells the smallest face in the pixels at hand."""
-        found = find(self._networks, images, smallest, self.thresholds)
+        with self._networks() as networks:
+            found = find(networks, images, smallest, self.thresholds)
         bounds = np.searchsorted(found.image, np.arange(len(images) + 1))
         return [
             _detections(found, slice(start, stop), image)
             for image, start, stop in zip(images, bounds[:-1], bounds[1:], strict=True)
         ]
+
+    @contextmanager
+    def _networks(self) -> Iterator[Networks]:
+        """Lend networks that no other thread has."""
+        try:
+            networks = self._idle.pop()
+        except IndexError:
+            networks = Networks(self._precision)
+        try:
+            yield networks
+        finally:
+            self._idle.append(networks)
 
     def detect_bytes(self, files: Sequence[bytes], max_pixels: int = MAX_PIXELS) -> list[Detections]:
         """Return the faces of each file's upright image in its full pixels, decoding no more than that takes.

@@ -7,7 +7,6 @@ difference of its inputs; the heads share one matrix. Outputs equal the package'
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -24,77 +23,80 @@ Pixels = NDArray[np.uint8]
 Precision = Literal["f32", "bf16"]
 
 MEAN, SPREAD = 127.5, 128.0
-# Batches are filled up to one of these, so that OpenVINO prepares few shapes; more patches go in pieces of the last.
-BATCHES: dict[Network, tuple[int, ...]] = {"rnet": (8, 32, 64), "onet": (4, 16, 32)}
-SIDE = {"rnet": 24, "onet": 48}
+# Patches go in pieces of these sizes, the last one filled up to the smallest: each size is a graph of its own, since a
+# graph of any size takes OpenVINO .3 to .5 ms, the time of several patches, whenever the size changes.
+# Between these sizes no bit of an output differs, but a graph for a single patch computes in another order.
+PIECES: dict[Network, tuple[int, ...]] = {"rnet": (32, 8), "onet": (16, 4)}
+SIDE: dict[Network, int] = {"rnet": 24, "onet": 48}
 
 
 class Networks:
-    """The three networks, P-Net in two forms, compiled and shared by all threads; each thread has its own requests.
+    """The three networks, P-Net in two forms, for one caller at a time: they compute in its thread.
 
-    `threads` is how many callers work at once: each gets one core, so that callers do not fight over them.
+    With several streams in one compiled network OpenVINO would hand each call to a thread of its own and back.
     `precision` is `f32`, or `bf16` where speed matters more than the last digits. Raises FauxfaceError where the
     processor has no bf16: it would be imitated, slower than f32.
     """
 
-    def __init__(self, threads: int = 1, precision: Precision = "f32") -> None:
-        core = ov.Core()
-        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    def __init__(self, precision: Precision = "f32") -> None:
+        self._core = ov.Core()
+        if precision == "bf16" and "BF16" not in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise FauxfaceError("crop.precision: this processor has no bf16; set f32.")
-        settings = {
+        self._settings = {
             "INFERENCE_PRECISION_HINT": precision,
-            "NUM_STREAMS": threads,
-            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            "INFERENCE_NUM_THREADS": 1,
             "ENABLE_CPU_PINNING": False,
         }
-        graphs = {
-            "pnet": pnet_graph(),
-            "pnet_sparse": pnet_graph(step=2),
-            "rnet": rnet_graph(),
-            "onet": onet_graph(),
-        }
-        self._compiled = {name: core.compile_model(graph, "CPU", settings) for name, graph in graphs.items()}
-        self._local = threading.local()
+        self._proposing = {step: self._compile(pnet_graph(step)) for step in (1, 2)}
+        self._graphs: dict[Network, ov.Model] = {"rnet": rnet_graph(), "onet": onet_graph()}
+        self._looking: dict[tuple[Network, int], Any] = {}
 
     def propose(self, picture: Pixels, *, sparse: bool = False) -> Float:
         """Run P-Net on a picture (height, width, 3); returns (5, rows, columns): four box offsets and the logit.
 
         `sparse`: only every second window of every second row, in two thirds of the time.
-        The array is the thread's own output buffer: use it before the next call.
+        The array is the network's own output buffer: use it before the next call.
         """
-        request = self._request("pnet_sparse" if sparse else "pnet")
+        request = self._proposing[2 if sparse else 1]
         outputs: Float = request.infer([picture[None]], share_inputs=True, share_outputs=True)[0]
         picture_outputs: Float = outputs[0]
         return picture_outputs
 
     def refine(self, patches: Pixels) -> Float:
         """Run R-Net on patches (n, 24, 24, 3); returns (n, 5): four box offsets and the logit."""
-        return self._in_batches("rnet", patches, 5)
+        return self._in_pieces("rnet", patches, 5)
 
     def finish(self, patches: Pixels) -> Float:
         """Run O-Net on patches (n, 48, 48, 3); returns (n, 15): box offsets, five x, five y, the logit."""
-        return self._in_batches("onet", patches, 15)
+        return self._in_pieces("onet", patches, 15)
 
-    def _in_batches(self, name: Network, patches: Pixels, columns: int) -> Float:
+    def _in_pieces(self, name: Network, patches: Pixels, columns: int) -> Float:
         result = np.empty((len(patches), columns), np.float32)
-        request, largest = self._request(name), BATCHES[name][-1]
-        for start in range(0, len(patches), largest):
-            piece = patches[start : start + largest]
-            filled = _filled_up(piece, BATCHES[name])
-            outputs = request.infer([filled], share_inputs=True, share_outputs=True)[0]
-            result[start : start + len(piece)] = outputs[: len(piece)]
+        start = 0
+        while start < len(patches):
+            left = len(patches) - start
+            size = next((size for size in PIECES[name] if size <= left), PIECES[name][-1])
+            piece = _filled_up(patches[start : start + size], size)
+            outputs = self._request(name, size).infer([piece], share_inputs=True, share_outputs=True)[0]
+            result[start : start + size] = outputs[:left]
+            start += size
         return result
 
-    def _request(self, name: str) -> Any:
-        requests: dict[str, Any] = self._local.__dict__
-        if name not in requests:
-            requests[name] = self._compiled[name].create_infer_request()
-        return requests[name]
+    def _compile(self, graph: ov.Model) -> Any:
+        return self._core.compile_model(graph, "CPU", self._settings).create_infer_request()
+
+    def _request(self, name: Network, size: int) -> Any:
+        """Return the request for so many patches, compiled when it is first needed."""
+        if (name, size) not in self._looking:
+            graph = self._graphs[name].clone()
+            graph.reshape([size, SIDE[name], SIDE[name], 3])
+            self._looking[name, size] = self._compile(graph)
+        return self._looking[name, size]
 
 
-def _filled_up(patches: Pixels, sizes: Sequence[int]) -> Pixels:
-    """Return the patches with zeros after them, up to the next of `sizes`."""
-    size = next(size for size in sizes if size >= len(patches))
+def _filled_up(patches: Pixels, size: int) -> Pixels:
+    """Return the patches with zeros after them, up to `size`."""
     if size == len(patches):
         return patches
     filled = np.zeros((size, *patches.shape[1:]), np.uint8)

@@ -6,7 +6,8 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -33,6 +34,8 @@ Pixels = NDArray[np.uint8]
 BATCH = 32  # images whose faces are looked for together
 # Decoded pixels held at once for a batch; large photographs go through in smaller groups.
 GROUP_PIXELS = 1 << 24
+# This process's threads that no pass has at the moment, by their number.
+_idle_threads: dict[int, list[ThreadPoolExecutor]] = {}
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class _Opened:
 
 
 def shared_detector(params: CropParams) -> FaceDetector:
-    """Return this process's detector with these settings, made at the first call, for as many threads as cores.
+    """Return this process's detector with these settings, made at the first call.
 
     Raises FauxfaceError where this processor has no such precision.
     """
@@ -105,7 +108,7 @@ def shared_detector(params: CropParams) -> FaceDetector:
 
 @lru_cache(maxsize=4)
 def _detector(min_face: float, thresholds: tuple[float, float, float], precision: Precision) -> FaceDetector:
-    return FaceDetector(min_face, thresholds, threads=os.cpu_count() or 1, precision=precision)
+    return FaceDetector(min_face, thresholds, precision=precision)
 
 
 def faces_of(
@@ -118,24 +121,42 @@ def faces_of(
     """
     cv2.setNumThreads(1)  # the threads here are enough; OpenCV's own would fight them for the cores
     threads = threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(threads, "faces") as pool:
+    with _lent_threads(threads) as pool:
         flying: deque[Future[list[ImageResult]]] = deque()
         try:
-            for batch in _batches(members):
+            for batch in _batches(members, threads):
                 flying.append(pool.submit(_batch_results, batch, params, keep, detector))
                 if len(flying) > threads:
                     yield from flying.popleft().result()
             while flying:
                 yield from flying.popleft().result()
         finally:
-            for future in flying:
-                future.cancel()
+            wait([future for future in flying if not future.cancel()])
 
 
-def _batches(members: Iterable[Member]) -> Iterator[list[Member]]:
+@contextmanager
+def _lent_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Lend threads that no other pass has. They outlive it: of each thread that ever computed, glibc keeps memory."""
+    idle = _idle_threads.setdefault(count, [])
+    try:
+        pool = idle.pop()
+    except IndexError:
+        pool = ThreadPoolExecutor(count, "faces")
+    try:
+        yield pool
+    finally:
+        idle.append(pool)
+
+
+def _batches(members: Iterable[Member], threads: int) -> Iterator[list[Member]]:
+    """Yield batches of BATCH members; the last ones are shared out evenly, so that no thread waits for another."""
     stream = iter(members)
-    while batch := list(islice(stream, BATCH)):
-        yield batch
+    ahead = list(islice(stream, threads * BATCH))
+    while len(ahead) == threads * BATCH:
+        yield ahead[:BATCH]
+        ahead = [*ahead[BATCH:], *islice(stream, BATCH)]
+    size = max(1, -(-len(ahead) // threads))
+    yield from (ahead[start : start + size] for start in range(0, len(ahead), size))
 
 
 def _batch_results(batch: Sequence[Member], params: CropParams, keep: str, detector: FaceDetector) -> list[ImageResult]:

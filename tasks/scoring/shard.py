@@ -21,7 +21,7 @@ from tasks.scoring.store import ScoreFolder
 from tasks.sources import Member, Shard
 
 # Raise it when a change of the code changes what a part holds.
-SCORE_FORMAT = 5
+SCORE_FORMAT = 6
 LOOKUPS = 16
 IMAGES_PER_BATCH = 64  # classified together: enough to fill the network, little enough to hold in memory
 

@@ -91,4 +91,4 @@ def faceless(real_data: Path) -> Scenes:
 @pytest.fixture(scope="session")
 def detector() -> FaceDetector:
     """The detector at the stock package's settings: faces of 20 pixels or more."""
-    return FaceDetector(threads=2)
+    return FaceDetector()

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tasks.detection import boxes as module
-from tasks.detection.boxes import clip, inside, iou, place_landmarks, regress, suppress, to_square, to_xywh
+from tasks.detection.boxes import clip, inside, iou, near, place_landmarks, regress, suppress, to_square, to_xywh
 
 Float = NDArray[np.float32]
 # Quarters, so that sums and halves are exact and a threshold is never met by rounding.
@@ -70,6 +70,21 @@ def test_suppression_is_what_a_loop_says(over: Any, boxes: Float, seed: int, thr
         for i in range(len(boxes))
     ]
     assert suppress(group, boxes, scores, threshold, over).tolist() == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.2, 0.4]))
+def test_near_is_what_a_loop_says(boxes: Float, seed: int, threshold: float) -> None:
+    random = np.random.default_rng(seed)
+    some, group = random.random(len(boxes)) < 0.5, random.integers(0, 2, len(boxes))
+    expected = [
+        any(
+            i != j and some[j] and group[j] == group[i] and plain_overlap(boxes[i], boxes[j]) > threshold
+            for j in range(len(boxes))
+        )
+        for i in range(len(boxes))
+    ]
+    assert near(group, boxes, some, threshold).tolist() == expected
 
 
 @settings(deadline=None, max_examples=30)

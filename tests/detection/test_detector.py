@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import cv2
@@ -12,20 +14,25 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.detection import cascade
+from tasks.detection import detector as module
 from tasks.detection.boxes import iou
+from tasks.detection.cascade import Found, find
 from tasks.detection.detector import Detections, FaceDetector
+from tasks.detection.networks import Networks
 from tasks.params import FauxfaceError
 from tasks.sources.status import Status
 from tests.detection.conftest import corners
 
 Pixels = NDArray[np.uint8]
+finish = Networks.finish
 DEFAULT = 0.06  # the smallest face of the project's default settings
 
 
 @pytest.fixture(scope="module")
 def usual() -> FaceDetector:
     """The detector at the project's default settings."""
-    return FaceDetector(DEFAULT, threads=2)
+    return FaceDetector(DEFAULT)
 
 
 def mixed(groups: Any, crowds: Any) -> list[Pixels]:
@@ -60,6 +67,28 @@ def test_crowds_are_found_at_least_as_well_as_by_the_package(crowds: Any, detect
     hits, extra = crowds.score({name: one.boxes for name, one in zip(crowds.files, found, strict=True)})
     assert hits >= 145  # the package: 145 of 198
     assert extra <= 9
+
+
+def test_onet_looks_at_fewer_boxes_and_finds_the_same_faces(crowds: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of boxes close together at the surest first, and at the others only where that is no face."""
+    pictures = [crowds.pixels(name) for name in crowds.files]
+    patches: list[int] = []
+    faces: list[list[Detections]] = []
+    for close in (cascade.CLOSE, 1.0):
+        seen: list[int] = []
+
+        def counting(networks: Networks, given: Pixels, counts: list[int] = seen) -> NDArray[np.float32]:
+            counts.append(len(given))
+            return finish(networks, given)
+
+        monkeypatch.setattr(cascade, "CLOSE", close)
+        monkeypatch.setattr(Networks, "finish", counting)
+        faces.append(FaceDetector().detect(pictures))
+        patches.append(sum(seen))
+    assert patches[0] < 0.92 * patches[1]
+    pairs = list(zip(*faces, strict=True))
+    met = [iou(corners(every.boxes), corners(ours.boxes)).max(axis=1, initial=0) > 0.5 for ours, every in pairs]
+    assert np.concatenate(met).mean() > 0.98
 
 
 def test_scenes_without_faces(faceless: Any, detector: FaceDetector, usual: FaceDetector) -> None:
@@ -156,6 +185,25 @@ def test_bf16_moves_boxes_a_little_where_the_processor_has_it(groups: Any, detec
         share = iou(corners(rough.boxes), corners(exact.boxes)).max(axis=0)
         assert share.min() > 0.85
         assert (share < 1).any()
+
+
+def test_threads_at_work_have_networks_of_their_own(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, one = groups.pixels("2008_002470.jpg"), FaceDetector()
+    lent, together = [], Barrier(3)
+
+    def meeting(networks: Networks, *arguments: Any) -> Found:
+        lent.append(networks)
+        together.wait(timeout=60)
+        return find(networks, *arguments)
+
+    expected = one.detect([picture])[0]
+    monkeypatch.setattr(module, "find", meeting)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            for found in pool.map(one.detect, [[picture]] * 3):
+                assert_same(found[0], expected, 1e-2, 1e-5)
+    assert len({id(networks) for networks in lent[:3]}) == 3
+    assert set(lent[3:]) == set(lent[:3])
 
 
 def test_no_images_no_detections(detector: FaceDetector) -> None:

@@ -147,7 +147,10 @@ def test_the_number_of_patches_does_not_matter(networks: Networks) -> None:
     together = networks.refine(patches)
     assert networks.refine(patches[:0]).shape == (0, 5)
     alone = np.concatenate([networks.refine(patches[index : index + 1]) for index in range(0, 150, 30)])
-    np.testing.assert_allclose(alone, together[::30], atol=1e-5)
+    np.testing.assert_array_equal(alone, together[::30])
+    patches = np.random.default_rng(3).integers(0, 256, (21, SIDE["onet"], SIDE["onet"], 3)).astype(np.uint8)
+    np.testing.assert_array_equal(networks.finish(patches[-1:]), networks.finish(patches)[-1:])
+    np.testing.assert_array_equal(networks.finish(patches[:1]), networks.finish(patches)[:1])
 
 
 def test_a_changed_weights_file_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

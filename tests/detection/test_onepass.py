@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,3 +144,43 @@ def test_which_face_is_kept(keep: str, index: int) -> None:
 
 def test_one_detector_serves_a_process() -> None:
     assert shared_detector(CropParams(margin=0.1)) is shared_detector(CropParams(margin=0.2))
+
+
+def test_the_last_images_are_shared_out_evenly(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine images and two threads: with batches of four the last image would keep one thread waiting."""
+    detector = FaceDetector()
+    sizes = []
+
+    def counting(images: Any, smallest: Any) -> list[Detections]:
+        sizes.append(len(images))
+        return FaceDetector.detect_reduced(detector, images, smallest)
+
+    monkeypatch.setattr(detector, "detect_reduced", counting)
+    monkeypatch.setattr(onepass, "BATCH", 3)
+    members = [Member(name, data) for name, data in groups.files.items()]
+    assert sum(result.n_faces for result in faces_of(members, PARAMS, "all", detector, 2)) == 43
+    assert sorted(sizes) == [1, 2, 3, 3]
+    sizes.clear()
+    assert len(list(faces_of(members[:4], PARAMS, "all", detector, 2))) == 4
+    assert sizes == [2, 2]
+    assert list(faces_of([], PARAMS, "all", detector, 2)) == []
+
+
+def test_passes_after_one_another_have_the_same_threads(groups: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every thread that ever computed the process would keep some 25 MB."""
+    detector = FaceDetector()
+    threads = []
+
+    def seen(images: Any, smallest: Any) -> list[Detections]:
+        threads.append(threading.current_thread())
+        return FaceDetector.detect_reduced(detector, images, smallest)
+
+    monkeypatch.setattr(detector, "detect_reduced", seen)
+    members = [Member(name, data) for name, data in groups.files.items()]
+    passes = [faces_of(members, PARAMS, "all", detector, 2) for _ in range(2)]
+    assert [next(one).member for one in passes] == [members[0].path] * 2  # both are under way
+    for one in passes:
+        list(one)
+    for _ in range(3):
+        list(faces_of(members, PARAMS, "all", detector, 2))
+    assert len(set(threads)) <= 4
