@@ -24,7 +24,9 @@ def main() -> int:
 
 
 def _end_with_parent(child: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()  # returns when nobody holds the other end any more
+    # Returns when nobody holds the other end any more. Not sys.stdin, whose lock, held by a thread that waits, makes an
+    # interpreter abort that ends meanwhile.
+    os.read(0, 1)
     try:
         os.killpg(child.pid, signal.SIGINT)  # as Ctrl-C: DVC waits for its stage and leaves no lock behind
         child.wait(STOP_GRACE)
