@@ -15,7 +15,7 @@ def phash(rgb: NDArray[np.uint8]) -> bytes:
 
     As PDQ (Facebook, 2019) has it: cosine transform of 64 x 64 grey pixels. Re-encoding and scaling move fine
     frequencies, these are the coarse ones. The average over r x r pixels is taken from whole numbers of samples between
-    pixels (as in `resize_to`), in two thirds of the time; 4 bits at most of 180 photographs differ from OpenCV's own.
+    pixels (as in `resize_to`), in two thirds of the time; 4 bits at most of 240 photographs differ from OpenCV's own.
     """
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     height, width = (SIDE * max(1, round(0.9 * length / SIDE)) for length in grey.shape)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import openvino
@@ -18,11 +21,9 @@ from tasks.scoring.card import SCORER, ModelCard, load_card
 class Classifier:
     """A verified model that gives logits and calibrated probabilities for crops; safe to call from several threads."""
 
-    def __init__(self, card: ModelCard, compiled: openvino.CompiledModel) -> None:
+    def __init__(self, card: ModelCard, scorer: Scorer) -> None:
         self.card = card
-        self._requests = openvino.AsyncInferQueue(compiled)
-        self._requests.set_callback(_keep_logits)
-        self._lock = threading.Lock()
+        self._scorer = scorer
 
     @classmethod
     def load(cls, model: Path, threads: int = 0, precision: Precision = "f32") -> Classifier:
@@ -31,17 +32,11 @@ class Classifier:
         Raises FauxfaceError when the folder holds no model or a file differs from what its card says.
         """
         card = load_card(model)
-        return cls(card, compile_scorer(model / SCORER, card.input_size, threads, precision))
+        return cls(card, Scorer(model / SCORER, card.input_size, threads, precision))
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logit of each crop, (n,) float32; `crops` are (n, side, side, 3) uint8 RGB of any side."""
-        logits = np.empty(len(crops), np.float32)
-        with self._lock:
-            for position, crop in enumerate(crops):
-                face = resize_to(crop, self.card.input_size)
-                self._requests.start_async({0: face[np.newaxis]}, logits[position : position + 1])
-            self._requests.wait_all()
-        return logits
+        return np.array([output[0] for output in self._scorer.begin(crops)], np.float32)
 
     def p_fake(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the calibrated probability of being fake of each crop, (n,) float32."""
@@ -52,31 +47,55 @@ class Classifier:
         return probability(logits, self.card.temperature)
 
 
+class Scorer:
+    """An exported network, compiled for each of its threads, in which it computes one image at a time.
+
+    The maps of one image stay in a processor's caches, those of a batch do not: eight at a time take a tenth to a third
+    longer. And a face's score cannot depend on which faces it is scored with. OpenVINO's own queue of requests is not
+    used: when it is dropped while a callback is about to end, both wait for ever (OpenVINO 2026.4).
+    """
+
+    def __init__(self, path: Path, size: int, threads: int = 0, precision: Precision = "f32") -> None:
+        """Compile scorer.xml at `path` for images of `size` pixels onto `threads` CPU threads, 0: all of them.
+
+        Left to itself OpenVINO computes in bf16 on CPUs with AMX, which moves verdicts; on a CPU without bf16 it
+        computes at f32 whatever it is told. Raises FauxfaceError when OpenVINO cannot use the file.
+        """
+        self._size = size
+        threads = threads or len(os.sched_getaffinity(0))
+        settings = {"INFERENCE_PRECISION_HINT": precision, "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": 1}
+        settings["ENABLE_CPU_PINNING"] = False
+        try:
+            core = openvino.Core()
+            model = core.read_model(path)
+            model.reshape([1, size, size, 3])
+            model = _taking_bytes(model)
+            requests = [core.compile_model(model, "CPU", settings).create_infer_request() for _ in range(threads)]
+        except RuntimeError as error:
+            raise FauxfaceError(f"{path}: OpenVINO cannot use it ({str(error).strip().splitlines()[-1]}).") from None
+        self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
+        for request in requests:
+            self._free.put(request)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="scorer")
+
+    def begin(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Begin with all `images` (side, side, 3) RGB of any side; yields the output (channels,) of each, in order."""
+        return self._pool.map(self._output, images)
+
+    def _output(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        request = self._free.get()
+        try:
+            face = resize_to(image, self._size)
+            outputs = request.infer([face[np.newaxis]], share_inputs=True, share_outputs=True)[0]
+            return np.array(outputs[0], np.float32)
+        finally:
+            self._free.put(request)
+
+
 def probability(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
     """Return sigmoid(logit / temperature), (n,) float32, without overflow."""
     scaled = np.asarray(logits, np.float64) / temperature
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)), np.float32)
-
-
-def compile_scorer(path: Path, size: int, threads: int = 0, precision: Precision = "f32") -> openvino.CompiledModel:
-    """Compile an exported scorer for the CPU, one image of `size` pixels at a time on several streams.
-
-    The maps of one image stay in a processor's caches, those of a batch do not: eight at a time take a tenth to a third
-    longer. And a face's score cannot depend on which faces it is scored with.
-
-    Left to itself OpenVINO computes in bf16 on CPUs with AMX, which moves verdicts; on a CPU without bf16 it computes
-    at f32 whatever it is told.
-    """
-    settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
-    if threads > 0:
-        settings["INFERENCE_NUM_THREADS"] = str(threads)
-    try:
-        core = openvino.Core()
-        model = core.read_model(path)
-        model.reshape([1, size, size, 3])
-        return core.compile_model(_taking_bytes(model), "CPU", settings)
-    except RuntimeError as error:
-        raise FauxfaceError(f"{path}: OpenVINO cannot use it ({str(error).strip().splitlines()[-1]}).") from None
 
 
 def _taking_bytes(model: openvino.Model) -> openvino.Model:
@@ -84,7 +103,3 @@ def _taking_bytes(model: openvino.Model) -> openvino.Model:
     steps = openvino.preprocess.PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8)
     return steps.build()
-
-
-def _keep_logits(request: openvino.InferRequest, logits: NDArray[np.float32]) -> None:
-    logits[:] = request.get_output_tensor(0).data.reshape(-1)

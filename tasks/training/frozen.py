@@ -8,11 +8,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from tasks.scoring.card import SCORER
-from tasks.scoring.classifier import compile_scorer
+from tasks.scoring.classifier import Scorer
 from tasks.training.backend import device
 from tasks.training.export import export_scorer
 from tasks.training.loader import FaceBatches
@@ -33,15 +32,15 @@ class Frozen:
         self._model = model
         exact = {layer.compute_dtype for layer in model.layers} == {"float32"}
         on_cpu = device().endswith("cpu") and devices_in_use() == 1
-        self._compiled = _compiled(model) if on_cpu and exact else None
+        self._scorer = _scorer(model) if on_cpu and exact else None
 
     def __call__(self, batches: FaceBatches, seen: Seen | None = None) -> Outputs:
         """Return the outputs of all faces, in their order."""
         found = np.empty((len(batches.labels), self._model.output_shape[-1]), np.float32)
-        if self._compiled is None:
+        if self._scorer is None:
             self._by_keras(batches, found, seen)
         else:
-            _by_openvino(self._compiled, batches, found, seen)
+            _by_openvino(self._scorer, batches, found, seen)
         return found
 
     def _by_keras(self, batches: FaceBatches, found: Outputs, seen: Seen | None) -> None:
@@ -54,25 +53,21 @@ class Frozen:
                 seen(number)
 
 
-def _compiled(model: keras.Model) -> openvino.CompiledModel:
+def _scorer(model: keras.Model) -> Scorer:
     with tempfile.TemporaryDirectory(prefix="fauxface-frozen-") as folder:
         write_network(keras.Model(model.input, model.output), Path(folder))  # without loss and optimizer
         export_scorer(Path(folder))
-        return compile_scorer(Path(folder) / SCORER, int(model.input_shape[1]))
+        return Scorer(Path(folder) / SCORER, int(model.input_shape[1]))
 
 
-def _by_openvino(compiled: openvino.CompiledModel, batches: FaceBatches, found: Outputs, seen: Seen | None) -> None:
-    requests = openvino.AsyncInferQueue(compiled)
-    requests.set_callback(_keep)
-    filled = 0
-    for number in range(len(batches)):
-        for face in batches[number][0]:
-            requests.start_async({0: face[np.newaxis]}, found[filled])
+def _by_openvino(scorer: Scorer, batches: FaceBatches, found: Outputs, seen: Seen | None) -> None:
+    """Fill `found`; while one batch is computed the next is read."""
+    filled, begun = 0, scorer.begin(())
+    for number in range(len(batches) + 1):
+        following = scorer.begin(batches[number][0] if number < len(batches) else ())
+        for output in begun:
+            found[filled] = output
             filled += 1
-        if seen:
-            seen(number)
-    requests.wait_all()
-
-
-def _keep(request: openvino.InferRequest, outputs: Outputs) -> None:
-    outputs[:] = request.get_output_tensor(0).data[0]
+        begun = following
+        if seen and number:
+            seen(number - 1)

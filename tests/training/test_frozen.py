@@ -40,7 +40,7 @@ def test_outputs_are_those_of_keras_face_by_face(toy: Any, precision: Precision,
 def test_openvino_computes_at_f32_on_a_processor_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     exported: list[Any] = []
     monkeypatch.setattr("tasks.training.frozen.export_scorer", exported.append)
-    monkeypatch.setattr("tasks.training.frozen.compile_scorer", lambda *_: None)
+    monkeypatch.setattr("tasks.training.frozen.Scorer", lambda *_: None)
     with computing_in("bf16"):
         Frozen(probe())
     assert not exported
