@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 from openvino import opset13 as op
 
 from tasks.detection.weights import Network, load_weights
+from tasks.inference import openvino as ov
 from tasks.params import FauxfaceError
 
 Float = NDArray[np.float32]

@@ -9,10 +9,10 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from tasks.imaging.resize import resize_to
+from tasks.inference import openvino
 from tasks.params import FauxfaceError
 from tasks.params.models import Precision
 from tasks.scoring.card import SCORER, ModelCard, load_card
