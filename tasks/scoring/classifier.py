@@ -52,7 +52,7 @@ class Scorer:
 
     The maps of one image stay in a processor's caches, those of a batch do not: eight at a time take a tenth to a third
     longer. And a face's score cannot depend on which faces it is scored with. OpenVINO's own queue of requests is not
-    used: when it is dropped while a callback is about to end, both wait for ever (OpenVINO 2026.4).
+    used: a training hung where that was dropped right after its use, with a callback waiting (OpenVINO 2026.4).
     """
 
     def __init__(self, path: Path, size: int, threads: int = 0, precision: Precision = "f32") -> None:

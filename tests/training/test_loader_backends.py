@@ -53,8 +53,8 @@ print(json.dumps([keras.backend.backend(), learn(2, 2**30, by_hand=True), found]
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 @pytest.mark.timeout(300)
 def test_any_number_of_workers_teaches_the_same(toy: Any, project: Any, backend: str) -> None:
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    if backend == "torch" and find_spec(backend) is None:
+        pytest.skip("PyTorch is not installed: it is no dependency, and takes gigabytes")
     surroundings = {**os.environ, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, "-c", SCRIPT.format(root=str(toy.root), side=48)]
     done = subprocess.run(command, cwd=project, env=surroundings, capture_output=True, text=True, check=False)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,6 @@ def test_on_one_device_batches_stay_as_they_are(toy: Any) -> None:
     assert parallel.spread(batches) is batches
 
 
-@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 @pytest.mark.timeout(300)
 def test_two_devices_learn_what_one_does(toy: Any, tmp_path: Path, project: Path) -> None:
     one = trained_on(toy, 1, tmp_path / "one", project)
