@@ -18,29 +18,32 @@ from sklearn.metrics import roc_auc_score
 from tasks.training.frozen import Frozen
 from tasks.training.loader import FaceBatches
 from tasks.training.phases import PhaseFaces
-from tasks.training.ridge import Head, balanced, fit_head, gram, log_loss, platt, standardise
+from tasks.training.ridge import Head, Looks, fit_head, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
-from tasks.training.zoo.statistics import OUTER, STANDARDISE, STATISTICS
+from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, blocks_of
+
+# How much a face counts as it is stored, mirrored, and changed: what is changed more than a mirror does teaches to see
+# through changes at the price of faces that have none (benchmarks/probes.md).
+LOOKS = (1.0, 1.0, 0.25)
 
 
 def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.callbacks.Callback], epoch: int) -> None:
     """Give the logit model `model` (zoo/statistics.py) the verdict that suits the faces, as epoch `epoch` (from 0).
 
     The figures in the history are of the faces as they are stored. The callbacks are told what `fit` would tell them.
-    For n looks and d statistics this needs 4 n d bytes for the statistics and about 6 n^2 float64 for the regression:
-    1.4 and 3.1 GB for 8000 looks with the recipe `default`, which has 43,392.
+    For n looks at faces, a third of them first ones, and d statistics in b blocks this needs 4 n d bytes for the
+    statistics, and for the regression 4 b (n / 3)^2 or 32 n^2, whichever is more.
     """
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
     told.on_epoch_begin(epoch)
     read = Frozen(keras.Model(model.input, model.get_layer(STATISTICS).output))
-    views = [read(faces.train, told.on_train_batch_end)]
-    if faces.changed is not None:
-        views.append(read(faces.changed))
-    statistics = np.concatenate(views)
+    statistics = np.concatenate(
+        [read(faces.train, told.on_train_batch_end), *(read(batches) for batches in faces.further)]
+    )
     means, variances = standardise(statistics)
-    heads = fit_heads(statistics, int(model.get_layer(OUTER).output.shape[-1]), faces.rows, len(views))
+    heads = fit_heads(statistics, blocks_of(model), faces.rows)
     statistics = statistics[: len(faces.rows.labels)]
     kernel = np.stack([head.weights for head in heads], axis=1).astype(np.float32)
     bias = np.array([head.bias for head in heads], np.float32)
@@ -54,33 +57,29 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told.on_train_end()
 
 
-def fit_heads(statistics: NDArray[np.float32], outer: int, split: Split, views: int = 1) -> list[Head]:
+def fit_heads(statistics: NDArray[np.float32], blocks: Sequence[slice], split: Split) -> list[Head]:
     """Return a head for each data set that has fakes, in alphabetical order.
 
-    `statistics` (views x n, d) are standardised; see fit_head. A head uses the first `outer` alone, the means over all
-    that each layer sees, or those over the windows within too, whichever tells left-out faces better: these help where
-    a face was put into a photograph.
+    `statistics` (views x n, d) are standardised, of the faces as they are stored, mirrored and, if there are that many
+    views, changed; `blocks` of their columns have a penalty each. See fit_head.
     """
-    kernels = {outer: gram(statistics[:, :outer])}
-    kernels[statistics.shape[1]] = kernels[outer] + gram(statistics[:, outer:])
-    datasets, labels = np.tile(split.rows["dataset"].to_numpy(), views), np.tile(split.labels, views)
-    heads = []
-    for dataset in with_fakes(split):
-        chosen = (labels == 0) | (datasets == dataset)
-        found = [
-            fit_head(statistics[:, :used], labels, kernel, chosen, datasets, views) for used, kernel in kernels.items()
-        ]
-        best = min(found, key=lambda head: head.log_loss)
-        missing = statistics.shape[1] - len(best.weights)
-        heads.append(best._replace(weights=np.pad(best.weights, (0, missing))))
-    return _together(heads, labels, datasets)
+    rows = split.rows
+    weights = LOOKS[: len(statistics) // len(rows)]
+    looks = Looks(statistics, split.labels, rows["dataset"].to_numpy(), rows["group"].to_numpy(), weights)
+    heads = [
+        fit_head(looks, blocks, (split.labels == 0) | (looks.datasets == dataset)) for dataset in with_fakes(split)
+    ]
+    return _together(heads, looks)
 
 
-def _together(heads: list[Head], labels: NDArray[np.int8], datasets: NDArray[np.object_]) -> list[Head]:
+def _together(heads: list[Head], looks: Looks) -> list[Head]:
     """Return the heads scaled and moved so that the largest of their logits is a logit, as each of them alone is."""
+    if len(heads) == 1:
+        return heads
     largest = np.max([head.left_out for head in heads], axis=0)
-    slope, offset = platt(largest, labels, balanced(labels, datasets))
-    if len(heads) == 1 or slope == 0:
+    labels = np.tile(looks.labels, len(looks.weights))
+    slope, offset = platt(largest, labels, looks.counting(np.arange(len(looks.labels))))
+    if slope == 0:
         return heads
     return [head._replace(weights=slope * head.weights, bias=slope * head.bias + offset) for head in heads]
 

@@ -29,10 +29,10 @@ class Settings(Frozen):
     """What one phase of a training may set for itself; it takes from the recipe what it does not."""
 
     # `gradient`: by an optimizer, epoch by epoch. `ridge`: the verdict alone, in closed form, on all other layers as
-    # they are (tasks/training/probe.py); one epoch, with at most `faces` looks: one at each face as it is stored and,
-    # where there is augmentation or equalisation, a second at the face so changed.
+    # they are (tasks/training/probe.py); one epoch, with at most `faces` looks: at each face as it is stored, mirrored
+    # and, where there is augmentation or equalisation, so changed.
     method: Literal["gradient", "ridge"] = "gradient"
-    faces: int = Field(8000, ge=16)
+    faces: int = Field(12000, ge=16)
     epochs: int = Field(ge=1)
     learning_rate: float = Field(ge=0)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
@@ -82,8 +82,13 @@ class Phase(Settings):
 
     @property
     def looks(self) -> int:
-        """How often a ridge phase looks at each face: as it is stored and, where anything changes it, changed."""
-        return 2 if self.augmentation or self.equalise else 1
+        """How often a ridge phase looks at each face: as it is stored, mirrored and, if it `changes`, changed."""
+        return 3 if self.changes else 2
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything that changes training faces."""
+        return bool(self.augmentation) or self.equalise is not None
 
     @property
     def most_faces(self) -> int | None:

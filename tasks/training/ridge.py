@@ -1,24 +1,26 @@
-"""Linear heads in closed form: ridge regression on standardised features, its penalty and scale by leave-one-out.
+"""Linear heads in closed form: ridge regression on standardised features, its penalties and scale by faces left out.
 
-The dual form costs n x n for n faces, however many features they have. Leave-one-out predictions of a ridge regression
-need no second fit: y - (y - fit) / (1 - leverage), exactly (Hastie et al., The Elements of Statistical Learning,
-section 7.10). They are what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic
-outputs for support vector machines"): the fit itself knows its faces too well.
+The dual form (kernels.py) costs n x n for n faces, however many features they have. Predictions for faces left out are
+also what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic outputs for
+support vector machines"): the fit itself knows its faces too well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy.special import expit
+
+from tasks.training.kernels import INTERCEPT, Groups, grouped, search_scales, solve
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
-PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(4, 11))  # 1e2 .. 1e5, for features of unit variance
+PENALTY = 0.1  # where the search begins, of the number of features, which have unit variance
+FACTORS = (0.25, 0.5, 1.0, 2.0)
 # Added to every variance, whose median is about .04: a channel that was all but silent in training would be thousands
 # of deviations away in the first face in which it is not. Of 240 real and StyleGAN faces of 128 px, a quarter left out
 # three times: AUC .84 to .87 for 1e-6 to 1e-3; on the first of these quarters .85 so, .81 for 1e-8, .74 for 1e-12.
@@ -31,26 +33,37 @@ COLUMNS = 1024  # features at a time
 NEWTON = 100
 
 
+class Looks(NamedTuple):
+    """Standardised `features` (views x n, d) of n faces: of all faces' first looks, then of all second ones, and so on.
+
+    `labels` (n,) are 1 for fake. `datasets` (n,) count the same within a class, whatever their sizes (see balanced).
+    Faces of one of the `groups` (n,) are left out together: a face swap knows its victim's photograph. `weights`, one a
+    view, say how much a look counts.
+    """
+
+    features: Features
+    labels: NDArray[np.int8]
+    datasets: NDArray[np.object_]
+    groups: NDArray[np.object_]
+    weights: tuple[float, ...] = (1.0,)
+
+    def counting(self, chosen: NDArray[np.intp]) -> Floats:
+        """Return how much each look at the `chosen` (k,) faces counts, (views x k,)."""
+        once = balanced(self.labels[chosen], self.datasets[chosen])
+        return np.concatenate([weight * once for weight in self.weights])
+
+
 class Head(NamedTuple):
     """logit = features @ weights + bias, for standardised features (n, d); weights (d,).
 
-    `left_out` (n,) are the logits of the faces that it was fitted to by fits without them, and of the others by this
-    one. `log_loss` is that of the former, both classes counting the same.
+    `left_out` (views x n,) are the logits of the faces that it was fitted to by fits without their groups, and of the
+    others by this one. `log_loss` is that of the former. `scales`, one for each block, are what its features' squares
+    were multiplied by, beside a penalty of 1.
     """
 
     weights: Floats
     bias: float
-    penalty: float
-    log_loss: float
-    left_out: Floats
-
-
-class Dual(NamedTuple):
-    """weights = features.T @ coefficients; see Head."""
-
-    coefficients: Floats
-    bias: float
-    penalty: float
+    scales: Floats
     log_loss: float
     left_out: Floats
 
@@ -74,90 +87,84 @@ def standardise(features: Features) -> tuple[Features, Features]:
     return means, variances
 
 
-def gram(features: Features) -> Floats:
-    """Return features @ features.T, (n, n) float64: 8 n^2 bytes, and 4 n^2 more meanwhile.
+def fit_head(looks: Looks, blocks: Sequence[slice], chosen: NDArray[np.bool_]) -> Head:
+    """Return the head that tells the fakes from the reals of the `chosen` (n,) faces; both classes are needed.
 
-    Products of COLUMNS features are summed in float32, in a third of the time of float64, and these sums in float64. Of
-    standardised features that errs by less than a millionth of the diagonal, which is nothing beside the penalties.
+    Each of the `blocks` of features has a scale of its own, chosen by first looks that are left out (search_scales),
+    then one factor for all by all looks.
     """
-    kernel = np.zeros((len(features), len(features)))
-    for start in range(0, features.shape[1], COLUMNS):
-        values = features[:, start : start + COLUMNS]
-        kernel += values @ values.T
-    return kernel
-
-
-def fit_head(
-    features: Features,
-    labels: NDArray[np.int8],
-    kernel: Floats,
-    chosen: NDArray[np.bool_],
-    datasets: NDArray[np.object_] | None = None,
-    views: int = 1,
-) -> Head:
-    """Return the head that tells the fakes from the reals of the `chosen` (n,) of standardised `features` (n, d).
-
-    `kernel` is gram(features), which several heads share; `labels` (n,) are 1 for fake; `datasets` (n,) share a class
-    evenly. Both classes are needed. Of several `views` of each face, all first ones stand first, then all second ones.
-    """
-    places = np.flatnonzero(chosen)
-    shares = balanced(labels[places], None if datasets is None else datasets[places])
-    dual = fit_dual(kernel[np.ix_(places, places)], labels[places], shares, views)
-    coefficients = np.zeros(len(features))
-    coefficients[places] = dual.coefficients
-    weights = np.empty(features.shape[1])
-    for start in range(0, features.shape[1], COLUMNS):
-        part = slice(start, start + COLUMNS)
-        weights[part] = coefficients @ features[:, part].astype(np.float64)
-    left_out = kernel @ coefficients + dual.bias
+    faces, count = np.flatnonzero(chosen), len(looks.labels)
+    targets = np.where(looks.labels[faces] == 1, 1.0, -1.0)
+    start = 1 / (PENALTY * looks.features.shape[1])
+    kernels = [gram(looks.features, faces, [block], [1.0]).astype(np.float32) for block in blocks]
+    weights = balanced(looks.labels[faces], looks.datasets[faces])
+    scales = search_scales(kernels, targets, weights, grouped(looks.groups[faces]), start)
+    del kernels
+    views = len(looks.weights)
+    places = np.concatenate([faces + view * count for view in range(views)])
+    kernel = gram(looks.features, places, blocks, scales.tolist())
+    dual = fit_dual(
+        kernel,
+        np.tile(looks.labels[faces], views),
+        looks.counting(faces),
+        grouped(np.tile(looks.groups[faces], views)),
+    )
+    del kernel
+    found = np.empty(looks.features.shape[1])
+    for block, scale in zip(blocks, (dual.factor * scales).tolist(), strict=True):
+        for part in _parts(block):
+            found[part] = scale * (dual.coefficients @ looks.features[places, part].astype(np.float64))
+    left_out = (looks.features @ found.astype(np.float32) + dual.bias).astype(np.float64)
     left_out[places] = dual.left_out
-    return Head(weights, dual.bias, dual.penalty, dual.log_loss, left_out)
+    return Head(found, dual.bias, dual.factor * scales, dual.log_loss, left_out)
 
 
-def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats, views: int = 1) -> Dual:
-    """Return the ridge regression of +-1 whose leave-one-out predictions make the best logits, as logits.
+class Dual(NamedTuple):
+    """logit(x) = sum of `coefficients` (n,) times `factor` times kernel(x, row), plus `bias`; see Head."""
 
-    `weights` (n,) say how much each face counts (see balanced), and nothing penalises the bias. A face is left out in
-    all of its `views`: another view of it in the fit would know it. One eigendecomposition of the kernel (n, n) serves
-    all PENALTIES; it needs about 4 n^2 numbers: 2 GB for n = 8000.
+    coefficients: Floats
+    bias: float
+    factor: float
+    log_loss: float
+    left_out: Floats
+
+
+def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats, groups: Groups) -> Dual:
+    """Return the ridge regression of +-1 whose predictions for left-out groups make the best logits, as logits.
+
+    The kernel (n, n) is multiplied by the one of FACTORS that suits them best: further looks make a penalty too strong
+    that was chosen without them.
     """
-    roots = np.sqrt(weights)
-    shares = weights / weights.sum()
-    # The weighted mean of the features is taken away; that of the targets is 0 already: both classes weigh the same.
-    middle = kernel @ shares
-    centred = kernel - middle[:, None] - middle + shares @ middle
-    values, vectors = scipy.linalg.eigh(centred * roots[:, None] * roots, overwrite_a=True, driver="evd")
-    values = np.maximum(values, 0.0)
     targets = np.where(labels == 1, 1.0, -1.0)
-    turned = vectors.T @ (roots * targets)
     best: Dual | None = None
-    for penalty in PENALTIES:
-        shrunk = values / (values + penalty)
-        fits = vectors @ (shrunk * turned) / roots
-        left_out = targets - _without(vectors * np.sqrt(shrunk), roots, shares, targets - fits, views)
-        slope, offset = platt(left_out, labels, weights)
-        loss = log_loss(slope * left_out + offset, labels, weights)
+    for factor in FACTORS:
+        solution = solve(factor * kernel, targets, weights, groups)
+        slope, offset = platt(solution.left_out, labels, weights)
+        logits = slope * solution.left_out + offset
+        loss = log_loss(logits, labels, weights)
         if best is None or loss < best.log_loss:
-            # They sum to 0, so that centred features and others give the same weights.
-            coefficients = roots * (vectors @ (turned / (values + penalty)))
-            bias = offset - slope * float(coefficients @ middle)
-            best = Dual(slope * coefficients, bias, penalty, loss, slope * left_out + offset)
+            coefficients = slope * solution.coefficients
+            best = Dual(coefficients, offset + INTERCEPT * float(coefficients.sum()), factor, loss, logits)
     assert best is not None  # noqa: S101
     return best
 
 
-def _without(halves: Floats, roots: Floats, shares: Floats, residuals: Floats, views: int) -> Floats:
-    """Return the residual of each face, (n,), in a fit without any of its views.
+def gram(features: Features, rows: NDArray[np.intp], blocks: Sequence[slice], scales: Sequence[float]) -> Floats:
+    """Return the sum over blocks of scale * features[rows, block] @ features[rows, block].T, (k, k) for k rows.
 
-    Residuals of the whole fit, divided by one minus the leverage, which for several views is a matrix (n_faces, views,
-    views). `halves` (n, k) are such that halves @ halves.T smooths weighted targets; `roots` are those of the weights.
+    Products of COLUMNS features are summed in float32, in a third of the time of float64, and these sums in float64. Of
+    standardised features that errs by less than a millionth of the diagonal, which is nothing beside the penalties.
     """
-    turned = halves.reshape(views, -1, halves.shape[1])
-    roots_of, shares_of = (values.reshape(views, -1).T for values in (roots, shares))
-    leverages = np.einsum("vfk,wfk->fvw", turned, turned) * roots_of[:, None, :] / roots_of[:, :, None]
-    kept = np.eye(views) - leverages - shares_of[:, None, :]
-    found = np.linalg.solve(kept, residuals.reshape(views, -1).T[..., None])[..., 0]
-    return np.asarray(found.T.reshape(-1))
+    kernel = np.zeros((len(rows), len(rows)))
+    for block, scale in zip(blocks, scales, strict=True):
+        for part in _parts(block):
+            values = features[rows, part]
+            kernel += np.float32(scale) * (values @ values.T)
+    return kernel
+
+
+def _parts(block: slice) -> list[slice]:
+    return [slice(start, min(start + COLUMNS, block.stop)) for start in range(block.start, block.stop, COLUMNS)]
 
 
 def balanced(labels: NDArray[np.int8], datasets: NDArray[np.object_] | None = None) -> Floats:

@@ -139,9 +139,10 @@ def _save(
 ) -> ModelCard:
     """Fit temperature and threshold on the validation split and write the artefact."""
     from tasks.training.artefact import About, save_artefact
+    from tasks.training.frozen import Frozen
     from tasks.training.zoo import logit_model
 
-    logits = np.asarray(logit_model(network).predict(batches, verbose=0), np.float32).reshape(-1)
+    logits = Frozen(logit_model(network))(batches)[:, 0]
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
     threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)

@@ -17,11 +17,11 @@ from tests.training.fitting import faces_for
 
 
 def probe() -> keras.Model:
-    network = build_network("lite0", SIDE, {"pooling": "statistics", "blocks": 5, "middle_from": 3}, "imagenet")
+    network = build_network("lite0", SIDE, {"pooling": "statistics", "blocks": 5}, "imagenet")
     return keras.Model(network.input, network.get_layer("statistics").output)
 
 
-@pytest.mark.parametrize(("precision", "atol"), [("f32", 1e-4), ("bf16", 0.2)])
+@pytest.mark.parametrize(("precision", "atol"), [("f32", 1e-4), ("bf16", 0.4)])
 def test_outputs_are_those_of_keras_face_by_face(toy: Any, precision: Precision, atol: float) -> None:
     with computing_in(precision):
         model = probe()

@@ -177,11 +177,3 @@ def test_a_fault_names_file_key_and_reason(tmp_path: Path, text: str, said: str)
 def test_an_unknown_recipe_lists_those_that_there_are() -> None:
     with pytest.raises(FauxfaceError, match=r"one of .*cnn3"):
         load_recipe("cnn4")
-
-
-def test_fast_is_the_default_with_a_smaller_network() -> None:
-    """What its figures are compared by."""
-    default, fast = load_recipe("default"), load_recipe("fast")
-    same = {"name", "network_arguments"}
-    assert default.model_dump(exclude=same) == fast.model_dump(exclude=same)
-    assert default.network_arguments != fast.network_arguments

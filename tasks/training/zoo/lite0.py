@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import layers
 
-from tasks.training.zoo.statistics import EIGHTHS, Seen, statistics_of
+from tasks.training.zoo.statistics import Seen, statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
 
@@ -31,7 +31,6 @@ STAGES = (
     Stage(1, 3, 1, 6, 320),
 )
 EPSILON = 1e-3  # of its batch normalisation
-MIDDLE = 6  # eighths of the picture's sides that `middle_from` leaves
 
 BLOCKS = tuple((stage, stage.stride if number == 0 else 1) for stage in STAGES for number in range(stage.repeats))
 
@@ -43,7 +42,6 @@ def lite0(
     pooling: Literal["average", "statistics"] = "average",
     heads: int = 1,
     blocks: int = len(BLOCKS),
-    middle_from: int | None = None,
 ) -> keras.Model:
     """Return EfficientNet-Lite0 under a new verdict: the largest of `heads` logits.
 
@@ -52,24 +50,16 @@ def lite0(
     batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
     the means of every activated layer's channels (statistics.py), but for the largest maps, half the picture's side,
     which take most time and tell least. Of the 16 `blocks` the first ones can be kept alone, without the last
-    convolution, `head`. From block `middle_from` on, counted from 0, they see the middle six eighths of the picture
-    only: the later ones tell what a picture shows, and the face is there. Raises ValueError for arguments outside of
-    this.
+    convolution, `head`. Raises ValueError for arguments outside of this.
     """
     least = 2 if pooling == "statistics" else 1  # the first block has no smaller maps
-    fits = least <= blocks <= len(BLOCKS) and (middle_from is None or 1 <= middle_from < blocks)
-    if pooling not in ("average", "statistics") or not fits or heads < 1:
-        raise ValueError(
-            f"pooling is average or statistics, heads from 1 up, blocks from {least} to {len(BLOCKS)}, middle_from "
-            "less than blocks, from 1 up"
-        )
+    if pooling not in ("average", "statistics") or not least <= blocks <= len(BLOCKS) or heads < 1:
+        raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from {least} to {len(BLOCKS)}")
     pixels = keras.Input((input_size, input_size, 3), name="image")
     values = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
     values = make.convolution(values, "stem", 32, 3, 2)
     for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
-        if number == middle_from:
-            values = make.middle(values, MIDDLE)
         values = make.block(values, f"b{number}", stage, stride)
     if blocks == len(BLOCKS):
         values = make.convolution(values, "head", 1280, 1, 1)
@@ -85,15 +75,8 @@ class _Maker:
 
     def __init__(self, batch_norm: bool) -> None:
         self.seen: list[Seen] = []
-        self._eighths = EIGHTHS
         self._batch_norm = batch_norm
         self._usual = {"padding": "same", "use_bias": not batch_norm}
-
-    def middle(self, values: Any, eighths: int) -> Any:
-        """Return the middle of `values`, which everything from here on is of."""
-        self._eighths = eighths
-        height, width = (int(side) * (EIGHTHS - eighths) // (2 * EIGHTHS) for side in values.shape[1:3])
-        return layers.Cropping2D((height, width), name="middle")(values)
 
     def block(self, values: Any, name: str, stage: Stage, stride: int) -> Any:
         """Return an inverted residual: expand (`_exp`), depthwise (`_dw`), project (`_proj`), and add if it fits."""
@@ -122,7 +105,7 @@ class _Maker:
         values = self._normalised(values, name)
         if activated:
             values = layers.ReLU(6.0, name=f"{name}_act")(values)
-            self.seen.append(Seen(name, values, self._eighths))
+            self.seen.append(Seen(name, values))
         return values
 
     def _normalised(self, values: Any, name: str) -> Any:

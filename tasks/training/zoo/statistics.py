@@ -11,42 +11,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import keras
+import numpy as np
 from keras import layers
 
 from tasks.training.ridge import DEVIATIONS, EPSILON
 
-STATISTICS, OUTER = "statistics", "outer"
+STATISTICS = "statistics"
 STANDARDISE = "standardise"
 EIGHTHS = 8
 WINDOWS = (8, 6, 4, 2)  # eighths of the picture's sides, in the middle
+NEIGHBOURS = 4  # layers that a block of statistics is of: those of two blocks of the network
 
 
 class Seen(NamedTuple):
-    """A layer's activated maps (n, h, w, c), and how many eighths of the picture's sides they are of."""
+    """A layer's activated maps (n, h, w, c)."""
 
     name: str
     maps: Any
-    eighths: int = EIGHTHS
 
 
 def statistics_of(layers_seen: Sequence[Seen]) -> Any:
     """Return the mean of every channel in each of the WINDOWS that a layer sees.
 
-    A face that was put into a photograph differs from its surroundings. The layer `statistics` concatenates the largest
-    window of each layer, `<name>_8` where that is the whole picture (these alone are the layer `outer`), then the
-    others, `<name>_6`, `<name>_4` and `<name>_2`. `standardise` takes means away and divides by deviations that a ridge
-    phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts as that many.
-    All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
+    A face that was put into a photograph differs from its surroundings. The layer `statistics` concatenates the whole
+    picture's means of each layer, `<name>_8`, then those of the windows within, `<name>_6`, `<name>_4` and `<name>_2`
+    (see blocks_of). `standardise` takes means away and divides by deviations that a ridge phase finds, until which it
+    does next to nothing; what is more than DEVIATIONS deviations away counts as that many. All is float32 under any
+    precision of the rest: means that are a hundred deviations large are to cancel.
     """
     fields = [seen._replace(maps=_fields(seen)) for seen in layers_seen]
-    outer = layers.Concatenate(dtype="float32", name=OUTER)([_mean(seen, seen.eighths) for seen in fields])
-    inner = [_mean(seen, eighths) for eighths in WINDOWS for seen in fields if eighths < seen.eighths]
-    joined = layers.Concatenate(dtype="float32", name=STATISTICS)([outer, *inner])
+    means = [_mean(seen, eighths) for eighths in WINDOWS for seen in fields]
+    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(means)
     usual = {"center": False, "scale": False, "epsilon": EPSILON, "trainable": False, "dtype": "float32"}
     centred = layers.BatchNormalization(**usual, name=STANDARDISE)(joined)
     raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
     clipped = layers.ReLU(2 * DEVIATIONS, dtype="float32", name="clip")(raised)
     return layers.Rescaling(1.0, offset=-DEVIATIONS, dtype="float32", name="lower")(clipped)
+
+
+def blocks_of(model: keras.Model) -> list[slice]:
+    """Return the columns of `statistics` in blocks, each of one window of NEIGHBOURS layers that follow one another."""
+    means = model.get_layer(STATISTICS).input
+    channels = [int(mean.shape[-1]) for mean in means]
+    seen = len(channels) // len(WINDOWS)
+    ends = np.concatenate([[0], np.cumsum(channels)])
+    firsts = [max(last - NEIGHBOURS, 0) for last in range(seen, 0, -NEIGHBOURS)][::-1]  # fewer of the first layers
+    lasts = [*firsts[1:], seen]
+    return [
+        slice(int(ends[window * seen + first]), int(ends[window * seen + last]))
+        for window in range(len(WINDOWS))
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
 
 
 def _fields(seen: Seen) -> Any:
@@ -56,16 +72,16 @@ def _fields(seen: Seen) -> Any:
     network's time.
     """
     height, width = int(seen.maps.shape[1]), int(seen.maps.shape[2])
-    if height % seen.eighths or width % seen.eighths:
+    if height % EIGHTHS or width % EIGHTHS:
         return seen.maps
-    sides = (height // seen.eighths, width // seen.eighths)
+    sides = (height // EIGHTHS, width // EIGHTHS)
     return layers.AveragePooling2D(sides, name=f"{seen.name}_fields")(seen.maps)
 
 
 def _mean(seen: Seen, eighths: int) -> Any:
     """Return the means (n, c) of the picture's middle `eighths`; of small maps, of what is nearest to it."""
     values = seen.maps
-    height, width = (int(side) * (seen.eighths - eighths) // (2 * seen.eighths) for side in values.shape[1:3])
+    height, width = (int(side) * (EIGHTHS - eighths) // (2 * EIGHTHS) for side in values.shape[1:3])
     if height or width:
         values = layers.Cropping2D((height, width), name=f"{seen.name}_{eighths}_window")(values)
     return layers.GlobalAveragePooling2D(dtype="float32", name=f"{seen.name}_{eighths}")(values)
