@@ -18,10 +18,10 @@ from sklearn.metrics import roc_auc_score
 from tasks.training.frozen import Frozen
 from tasks.training.loader import FaceBatches
 from tasks.training.phases import PhaseFaces
-from tasks.training.ridge import Head, Looks, fit_head, log_loss, platt, standardise
+from tasks.training.ridge import Head, Looks, fit_head, gram, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
-from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, blocks_of
+from tasks.training.zoo.statistics import STANDARDISE, STATISTICS
 
 # How much a face counts as it is stored, mirrored, and changed: what is changed more than a mirror does teaches to see
 # through changes at the price of faces that have none (benchmarks/probes.md).
@@ -32,8 +32,7 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     """Give the logit model `model` (zoo/statistics.py) the verdict that suits the faces, as epoch `epoch` (from 0).
 
     The figures in the history are of the faces as they are stored. The callbacks are told what `fit` would tell them.
-    For n looks at faces, a third of them first ones, and d statistics in b blocks this needs 4 n d bytes for the
-    statistics, and for the regression 4 b (n / 3)^2 or 32 n^2, whichever is more.
+    For n looks and d statistics this needs 4 n d bytes for the statistics and about 5 n^2 float64 for the regression.
     """
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
@@ -43,7 +42,7 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
         [read(faces.train, told.on_train_batch_end), *(read(batches) for batches in faces.further)]
     )
     means, variances = standardise(statistics)
-    heads = fit_heads(statistics, blocks_of(model), faces.rows)
+    heads = fit_heads(statistics, faces.rows)
     statistics = statistics[: len(faces.rows.labels)]
     kernel = np.stack([head.weights for head in heads], axis=1).astype(np.float32)
     bias = np.array([head.bias for head in heads], np.float32)
@@ -57,17 +56,18 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told.on_train_end()
 
 
-def fit_heads(statistics: NDArray[np.float32], blocks: Sequence[slice], split: Split) -> list[Head]:
+def fit_heads(statistics: NDArray[np.float32], split: Split) -> list[Head]:
     """Return a head for each data set that has fakes, in alphabetical order.
 
     `statistics` (views x n, d) are standardised, of the faces as they are stored, mirrored and, if there are that many
-    views, changed; `blocks` of their columns have a penalty each. See fit_head.
+    views, changed.
     """
     rows = split.rows
     weights = LOOKS[: len(statistics) // len(rows)]
     looks = Looks(statistics, split.labels, rows["dataset"].to_numpy(), rows["group"].to_numpy(), weights)
+    kernel = gram(statistics)
     heads = [
-        fit_head(looks, blocks, (split.labels == 0) | (looks.datasets == dataset)) for dataset in with_fakes(split)
+        fit_head(looks, kernel, (split.labels == 0) | (looks.datasets == dataset)) for dataset in with_fakes(split)
     ]
     return _together(heads, looks)
 

@@ -1,4 +1,4 @@
-"""Linear heads in closed form: ridge regression on standardised features, its penalties and scale by faces left out.
+"""Linear heads in closed form: ridge regression on standardised features, its penalty and scale by faces left out.
 
 The dual form (kernels.py) costs n x n for n faces, however many features they have. Predictions for faces left out are
 also what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic outputs for
@@ -7,20 +7,18 @@ support vector machines"): the fit itself knows its faces too well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from tasks.training.kernels import INTERCEPT, Groups, grouped, search_scales, solve
+from tasks.training.kernels import INTERCEPT, Groups, grouped, solve
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
-PENALTY = 0.1  # where the search begins, of the number of features, which have unit variance
-FACTORS = (0.25, 0.5, 1.0, 2.0)
+PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(5, 10))  # 3e2 .. 3e4, for features of unit variance
 # Added to every variance, whose median is about .04: a channel that was all but silent in training would be thousands
 # of deviations away in the first face in which it is not. Of 240 real and StyleGAN faces of 128 px, a quarter left out
 # three times: AUC .84 to .87 for 1e-6 to 1e-3; on the first of these quarters .85 so, .81 for 1e-8, .74 for 1e-12.
@@ -57,13 +55,12 @@ class Head(NamedTuple):
     """logit = features @ weights + bias, for standardised features (n, d); weights (d,).
 
     `left_out` (views x n,) are the logits of the faces that it was fitted to by fits without their groups, and of the
-    others by this one. `log_loss` is that of the former. `scales`, one for each block, are what its features' squares
-    were multiplied by, beside a penalty of 1.
+    others by this one. `log_loss` is that of the former.
     """
 
     weights: Floats
     bias: float
-    scales: Floats
+    penalty: float
     log_loss: float
     left_out: Floats
 
@@ -87,44 +84,32 @@ def standardise(features: Features) -> tuple[Features, Features]:
     return means, variances
 
 
-def fit_head(looks: Looks, blocks: Sequence[slice], chosen: NDArray[np.bool_]) -> Head:
+def fit_head(looks: Looks, kernel: Floats, chosen: NDArray[np.bool_]) -> Head:
     """Return the head that tells the fakes from the reals of the `chosen` (n,) faces; both classes are needed.
 
-    Each of the `blocks` of features has a scale of its own, chosen by first looks that are left out (search_scales),
-    then one factor for all by all looks.
+    `kernel` is gram(looks.features), which several heads share.
     """
-    faces, count = np.flatnonzero(chosen), len(looks.labels)
-    targets = np.where(looks.labels[faces] == 1, 1.0, -1.0)
-    start = 1 / (PENALTY * looks.features.shape[1])
-    kernels = [gram(looks.features, faces, [block], [1.0]).astype(np.float32) for block in blocks]
-    weights = balanced(looks.labels[faces], looks.datasets[faces])
-    scales = search_scales(kernels, targets, weights, grouped(looks.groups[faces]), start)
-    del kernels
-    views = len(looks.weights)
-    places = np.concatenate([faces + view * count for view in range(views)])
-    kernel = gram(looks.features, places, blocks, scales.tolist())
-    dual = fit_dual(
-        kernel,
-        np.tile(looks.labels[faces], views),
-        looks.counting(faces),
-        grouped(np.tile(looks.groups[faces], views)),
-    )
-    del kernel
-    found = np.empty(looks.features.shape[1])
-    for block, scale in zip(blocks, (dual.factor * scales).tolist(), strict=True):
-        for part in _parts(block):
-            found[part] = scale * (dual.coefficients @ looks.features[places, part].astype(np.float64))
-    left_out = (looks.features @ found.astype(np.float32) + dual.bias).astype(np.float64)
+    faces, views = np.flatnonzero(chosen), len(looks.weights)
+    places = np.concatenate([faces + view * len(looks.labels) for view in range(views)])
+    labels, groups = np.tile(looks.labels[faces], views), grouped(np.tile(looks.groups[faces], views))
+    dual = fit_dual(kernel[np.ix_(places, places)], labels, looks.counting(faces), groups)
+    coefficients = np.zeros(len(looks.features))
+    coefficients[places] = dual.coefficients
+    weights = np.empty(looks.features.shape[1])
+    for start in range(0, len(weights), COLUMNS):
+        part = slice(start, start + COLUMNS)
+        weights[part] = coefficients @ looks.features[:, part].astype(np.float64)
+    left_out = kernel @ coefficients + dual.bias
     left_out[places] = dual.left_out
-    return Head(found, dual.bias, dual.factor * scales, dual.log_loss, left_out)
+    return Head(weights, dual.bias, dual.penalty, dual.log_loss, left_out)
 
 
 class Dual(NamedTuple):
-    """logit(x) = sum of `coefficients` (n,) times `factor` times kernel(x, row), plus `bias`; see Head."""
+    """weights = features.T @ coefficients; see Head."""
 
     coefficients: Floats
     bias: float
-    factor: float
+    penalty: float
     log_loss: float
     left_out: Floats
 
@@ -132,39 +117,34 @@ class Dual(NamedTuple):
 def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats, groups: Groups) -> Dual:
     """Return the ridge regression of +-1 whose predictions for left-out groups make the best logits, as logits.
 
-    The kernel (n, n) is multiplied by the one of FACTORS that suits them best: further looks make a penalty too strong
-    that was chosen without them.
+    `weights` (n,) say how much each row of the kernel (n, n) counts (see Looks).
     """
     targets = np.where(labels == 1, 1.0, -1.0)
     best: Dual | None = None
-    for factor in FACTORS:
-        solution = solve(factor * kernel, targets, weights, groups)
+    for penalty in PENALTIES:
+        solution = solve(kernel / penalty, targets, weights, groups)
         slope, offset = platt(solution.left_out, labels, weights)
         logits = slope * solution.left_out + offset
         loss = log_loss(logits, labels, weights)
         if best is None or loss < best.log_loss:
             coefficients = slope * solution.coefficients
-            best = Dual(coefficients, offset + INTERCEPT * float(coefficients.sum()), factor, loss, logits)
+            bias = offset + INTERCEPT * float(coefficients.sum())
+            best = Dual(coefficients / penalty, bias, penalty, loss, logits)
     assert best is not None  # noqa: S101
     return best
 
 
-def gram(features: Features, rows: NDArray[np.intp], blocks: Sequence[slice], scales: Sequence[float]) -> Floats:
-    """Return the sum over blocks of scale * features[rows, block] @ features[rows, block].T, (k, k) for k rows.
+def gram(features: Features) -> Floats:
+    """Return features @ features.T, (n, n) float64: 8 n^2 bytes, and 4 n^2 more meanwhile.
 
     Products of COLUMNS features are summed in float32, in a third of the time of float64, and these sums in float64. Of
     standardised features that errs by less than a millionth of the diagonal, which is nothing beside the penalties.
     """
-    kernel = np.zeros((len(rows), len(rows)))
-    for block, scale in zip(blocks, scales, strict=True):
-        for part in _parts(block):
-            values = features[rows, part]
-            kernel += np.float32(scale) * (values @ values.T)
+    kernel = np.zeros((len(features), len(features)))
+    for start in range(0, features.shape[1], COLUMNS):
+        values = features[:, start : start + COLUMNS]
+        kernel += values @ values.T
     return kernel
-
-
-def _parts(block: slice) -> list[slice]:
-    return [slice(start, min(start + COLUMNS, block.stop)) for start in range(block.start, block.stop, COLUMNS)]
 
 
 def balanced(labels: NDArray[np.int8], datasets: NDArray[np.object_] | None = None) -> Floats:

@@ -25,7 +25,6 @@ from tasks.training.probe import fit_heads
 from tasks.training.recipes import Recipe, TransformSpec, load_recipe
 from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
-from tasks.training.zoo.statistics import blocks_of
 from tests.training.conftest import SIDE, draw
 from tests.training.fitting import faces_for, fit_recipe
 from tests.training.test_resume import assert_equal, kill_in
@@ -232,9 +231,8 @@ def test_a_swap_and_its_original_are_left_out_together() -> None:
     pairs = split.rows.assign(group=[f"video {number // 2}" for number in range(160)])
     content = np.repeat(random.normal(0, 1, (80, 400)), 2, axis=0)
     statistics = (content + random.normal(0, 0.6, (160, 400)) + 0.08 * split.labels[:, None]).astype(np.float32)
-    block = [slice(0, 400)]
-    (single,) = fit_heads(statistics, block, split)
-    (paired,) = fit_heads(statistics, block, Split(split.path, pairs, split.labels))
+    (single,) = fit_heads(statistics, split)
+    (paired,) = fit_heads(statistics, Split(split.path, pairs, split.labels))
     auc = [roc_auc_score(split.labels, head.left_out) for head in (single, paired)]
     assert auc[1] > auc[0] + 0.1, auc
 
@@ -244,7 +242,7 @@ def test_the_largest_of_several_heads_is_calibrated_too() -> None:
     split = split_of(np.repeat(["one", "two"], 200))
     statistics = np.random.default_rng(8).normal(0, 1, (400, 20)).astype(np.float32)
     statistics[:, 0] += 0.8 * split.labels
-    heads = fit_heads(statistics, [slice(0, 20)], split)
+    heads = fit_heads(statistics, split)
     largest = np.max([statistics @ head.weights + head.bias for head in heads], axis=0)
     assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
@@ -305,28 +303,6 @@ def test_statistics_are_means_over_middle_windows(side: int) -> None:
             expected.append(inner.mean((1, 2)))
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-5)
     assert found.shape[1] == 4 * sum(value.shape[-1] for value in values) == 4 * 19040
-
-
-def test_blocks_are_of_one_window_of_four_neighbouring_layers() -> None:
-    network = build_network("lite0", 64, {"pooling": "statistics", "blocks": 6})
-    channels = {layer.name: layer.output.shape[-1] for layer in network.layers if layer.name.endswith("_act")}
-    together = (["b1_dw"], ["b2_exp", "b2_dw", "b3_exp", "b3_dw"], ["b4_exp", "b4_dw", "b5_exp", "b5_dw"])
-    expected = 4 * [sum(channels[f"{name}_act"] for name in names) for names in together]
-    blocks = blocks_of(network)
-    assert [block.stop - block.start for block in blocks] == expected
-    assert [block.start for block in blocks] == [0, *np.cumsum(expected)[:-1]]
-
-
-def test_a_head_listens_to_the_blocks_that_tell_its_fakes() -> None:
-    random = np.random.default_rng(5)
-    statistics = random.normal(0, 1, (240, 800)).astype(np.float32)
-    split = split_of(np.repeat(["inside", "overall"], 120))
-    fake, datasets = split.labels == 1, split.rows["dataset"].to_numpy()
-    statistics[fake & (datasets == "inside"), 400:] += 0.1
-    statistics[fake & (datasets == "overall"), :400] += 0.2
-    inside, overall = fit_heads(statistics, [slice(0, 400), slice(400, 800)], split)
-    assert inside.scales[1] > 3 * inside.scales[0]
-    assert overall.scales[0] > 3 * overall.scales[1]
 
 
 def test_fewer_blocks_are_the_first_ones() -> None:

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import keras
-import numpy as np
 from keras import layers
 
 from tasks.training.ridge import DEVIATIONS, EPSILON
@@ -21,7 +19,6 @@ STATISTICS = "statistics"
 STANDARDISE = "standardise"
 EIGHTHS = 8
 WINDOWS = (8, 6, 4, 2)  # eighths of the picture's sides, in the middle
-NEIGHBOURS = 4  # layers that a block of statistics is of: those of two blocks of the network
 
 
 class Seen(NamedTuple):
@@ -35,10 +32,10 @@ def statistics_of(layers_seen: Sequence[Seen]) -> Any:
     """Return the mean of every channel in each of the WINDOWS that a layer sees.
 
     A face that was put into a photograph differs from its surroundings. The layer `statistics` concatenates the whole
-    picture's means of each layer, `<name>_8`, then those of the windows within, `<name>_6`, `<name>_4` and `<name>_2`
-    (see blocks_of). `standardise` takes means away and divides by deviations that a ridge phase finds, until which it
-    does next to nothing; what is more than DEVIATIONS deviations away counts as that many. All is float32 under any
-    precision of the rest: means that are a hundred deviations large are to cancel.
+    picture's means of each layer, `<name>_8`, then those of the windows within, `<name>_6`, `<name>_4` and `<name>_2`.
+    `standardise` takes means away and divides by deviations that a ridge phase finds, until which it does next to
+    nothing; what is more than DEVIATIONS deviations away counts as that many. All is float32 under any precision of
+    the rest: means that are a hundred deviations large are to cancel.
     """
     fields = [seen._replace(maps=_fields(seen)) for seen in layers_seen]
     means = [_mean(seen, eighths) for eighths in WINDOWS for seen in fields]
@@ -48,21 +45,6 @@ def statistics_of(layers_seen: Sequence[Seen]) -> Any:
     raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
     clipped = layers.ReLU(2 * DEVIATIONS, dtype="float32", name="clip")(raised)
     return layers.Rescaling(1.0, offset=-DEVIATIONS, dtype="float32", name="lower")(clipped)
-
-
-def blocks_of(model: keras.Model) -> list[slice]:
-    """Return the columns of `statistics` in blocks, each of one window of NEIGHBOURS layers that follow one another."""
-    means = model.get_layer(STATISTICS).input
-    channels = [int(mean.shape[-1]) for mean in means]
-    seen = len(channels) // len(WINDOWS)
-    ends = np.concatenate([[0], np.cumsum(channels)])
-    firsts = [max(last - NEIGHBOURS, 0) for last in range(seen, 0, -NEIGHBOURS)][::-1]  # fewer of the first layers
-    lasts = [*firsts[1:], seen]
-    return [
-        slice(int(ends[window * seen + first]), int(ends[window * seen + last]))
-        for window in range(len(WINDOWS))
-        for first, last in zip(firsts, lasts, strict=True)
-    ]
 
 
 def _fields(seen: Seen) -> Any:
