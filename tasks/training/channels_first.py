@@ -37,7 +37,7 @@ def _turn(kind: str, config: dict[str, Any]) -> None:
     if kind == "InputLayer":
         batch, height, width, channels = config["batch_shape"]
         config["batch_shape"] = (batch, channels, height, width)
-    elif kind == "BatchNormalization":
+    elif kind in ("BatchNormalization", "Concatenate"):
         config["axis"] = 1
     elif kind == "Rescaling":
         for name in ("scale", "offset"):

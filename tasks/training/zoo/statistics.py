@@ -28,18 +28,35 @@ class Seen(NamedTuple):
     maps: Any
 
 
-def statistics_of(layers_seen: Sequence[Seen]) -> Any:
-    """Return the mean of every channel in each of the WINDOWS that a layer sees.
+def means(layers_seen: Sequence[Seen], windows: Sequence[int] = WINDOWS) -> list[Any]:
+    """Return the mean of every channel of the layers in each of the `windows`, a number of arrays (n, channels).
 
-    A face that was put into a photograph differs from its surroundings. The layer `statistics` concatenates the whole
-    picture's means of each layer, `<name>_8`, then those of the windows within, `<name>_6`, `<name>_4` and `<name>_2`.
-    `standardise` takes means away and divides by deviations that a ridge phase finds, until which it does next to
-    nothing; what is more than DEVIATIONS deviations away counts as that many. All is float32 under any precision of
-    the rest: means that are a hundred deviations large are to cancel.
+    A face that was put into a photograph differs from its surroundings. Layers whose fields are as many are joined, and
+    follow each other in the window's means: a few large means in place of many small ones, which take longer.
     """
-    fields = [seen._replace(maps=_fields(seen)) for seen in layers_seen]
-    means = [_mean(seen, eighths) for eighths in WINDOWS for seen in fields]
-    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(means)
+    joined: dict[tuple[int, ...], list[Seen]] = {}
+    for seen in layers_seen:
+        fields = _fields(seen)
+        joined.setdefault(fields.shape[1:3], []).append(seen._replace(maps=fields))
+    together = [_together(fields) for fields in joined.values()]
+    return [_mean(seen, eighths) for eighths in windows for seen in together]
+
+
+def _together(fields: Sequence[Seen]) -> Seen:
+    if len(fields) == 1:
+        return fields[0]
+    name = f"{fields[0].name}_to_{fields[-1].name}"
+    return Seen(name, layers.Concatenate(name=name)([seen.maps for seen in fields]))
+
+
+def statistics_of(values: Sequence[Any]) -> Any:
+    """Return all `values` (n, c) as the features of a verdict.
+
+    The layer `statistics` concatenates them. `standardise` takes means away and divides by deviations that a ridge
+    phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts as that many.
+    All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
+    """
+    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(values)
     usual = {"center": False, "scale": False, "epsilon": EPSILON, "trainable": False, "dtype": "float32"}
     centred = layers.BatchNormalization(**usual, name=STANDARDISE)(joined)
     raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
