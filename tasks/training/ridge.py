@@ -55,13 +55,11 @@ class Head(NamedTuple):
     """logit = features @ weights + bias, for standardised features (n, d); weights (d,).
 
     `left_out` (views x n,) are the logits of the faces that it was fitted to by fits without their groups, and of the
-    others by this one. `log_loss` is that of the former.
+    others by this one.
     """
 
     weights: Floats
     bias: float
-    penalty: float
-    log_loss: float
     left_out: Floats
 
 
@@ -101,11 +99,11 @@ def fit_head(looks: Looks, kernel: Floats, chosen: NDArray[np.bool_]) -> Head:
         weights[part] = coefficients @ looks.features[:, part].astype(np.float64)
     left_out = kernel @ coefficients + dual.bias
     left_out[places] = dual.left_out
-    return Head(weights, dual.bias, dual.penalty, dual.log_loss, left_out)
+    return Head(weights, dual.bias, left_out)
 
 
 class Dual(NamedTuple):
-    """weights = features.T @ coefficients; see Head."""
+    """weights = features.T @ coefficients; see Head. `log_loss` is that of `left_out`, the least of all PENALTIES."""
 
     coefficients: Floats
     bias: float

@@ -45,7 +45,6 @@ def looks_at(values: NDArray[np.float32], labels: NDArray[np.int8], weights: tup
 
 
 def head_of(values: NDArray[np.float32], labels: NDArray[np.int8], chosen: NDArray[np.bool_] | None = None) -> Head:
-    """A head on features that are one block."""
     everyone = np.ones(len(labels), bool) if chosen is None else chosen
     return fit_head(looks_at(values, labels), gram(values), everyone)
 

@@ -68,7 +68,7 @@ def lite0(
     scaled = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
     values = make.network(scaled, blocks)
-    if pooling == "statistics":
+    if told:
         statistics = means(make.smaller(input_size))
         if halved:
             half = _Maker(batch_norm, HALF)
