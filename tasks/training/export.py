@@ -49,21 +49,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=folder) as temp:
         network = channels_first(network)
         network.export(f"{temp}/{SCORER}", format="openvino", verbose=False)
-        _free_batch(Path(temp) / SCORER, folder / SCORER)
+        _finished(Path(temp) / SCORER, folder / SCORER)
 
 
-def _free_batch(exported: Path, path: Path) -> None:
-    """Write the exported graph to `path` for any number of images: Keras lets Flatten expect the one it traced with."""
+def _finished(exported: Path, path: Path) -> None:
+    """Write the exported graph to `path` as the scorer needs it."""
     import openvino
-    from openvino import opset13
+
+    from tasks.training.graph import average_by_convolution, free_batch, means_by_products
 
     graph = openvino.Core().read_model(exported)
-    for node in graph.get_ordered_ops():
-        if node.get_type_name() == "Reshape" and node.input(0).get_partial_shape()[0].is_dynamic:
-            shape = node.input_value(1).get_node().data.copy()
-            shape[0] = -1
-            node.input(1).replace_source_output(opset13.constant(shape).output(0))
-            graph.validate_nodes_and_infer_types()  # what follows a Reshape only now has a free batch as well
+    free_batch(graph)
+    average_by_convolution(graph)
+    means_by_products(graph)
     openvino.serialize(graph, path)
 
 

@@ -1,0 +1,89 @@
+"""What export does to the graph that Keras gives: the same numbers by other operations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import openvino
+import pytest
+from keras import layers
+
+from tasks.training.export import export_scorer
+from tasks.training.network_file import write_network
+from tasks.training.zoo import build_network, linear_layer, logit_model
+
+TOLERANCE = 1e-4
+
+
+@pytest.mark.parametrize("size", [64, 96, 128])  # with maps that eighths divide, and with some that they do not
+def test_statistics_are_the_same(size: int, tmp_path: Path) -> None:
+    network = build_network("lite0", size, {"pooling": "statistics", "blocks": 6, "halved": 4}, "imagenet")
+    _weigh_all(network)
+    _assert_same(logit_model(network), size, tmp_path)
+
+
+def test_windows_are_taken_by_products(tmp_path: Path) -> None:
+    network = build_network("lite0", 128, {"pooling": "statistics", "blocks": 4, "halved": 3}, "imagenet")
+    kinds = _exported(network, tmp_path)
+    assert kinds["MatMul"] > 8  # one for each map that is read, and the head
+    assert not kinds["ReduceMean"]
+    assert not kinds["Slice"]
+
+
+def test_pictures_are_averaged_by_a_convolution(tmp_path: Path) -> None:
+    images = keras.Input((16, 16, 3))
+    network = keras.Model(images, layers.Flatten()(layers.AveragePooling2D(4)(images)))
+    kinds = _exported(network, tmp_path)
+    assert (kinds["AvgPool"], kinds["GroupConvolution"]) == (0, 1)
+    _assert_same(network, 16, tmp_path)
+
+
+def test_overlapping_and_padded_averages_are_the_same(tmp_path: Path) -> None:
+    images = keras.Input((15, 15, 3))
+    averages = [layers.AveragePooling2D(4, 2), layers.AveragePooling2D(4, padding="same")]
+    _assert_same(
+        keras.Model(images, layers.Concatenate()([layers.Flatten()(a(images)) for a in averages])), 15, tmp_path
+    )
+
+
+@pytest.mark.parametrize("cropping", [((1, 2), (1, 2)), ((0, 2), (1, 1)), ((2, 1), (2, 1)), ((0, 0), (0, 3))])
+def test_means_of_other_windows_are_the_same(cropping: Any, tmp_path: Path) -> None:
+    images = keras.Input((12, 12, 3))
+    maps = layers.Concatenate()([layers.ReLU()(images), layers.ReLU(threshold=100.0)(images)])
+    cut = layers.Cropping2D(cropping)(maps)
+    means = [layers.GlobalAveragePooling2D()(values) for values in (maps, cut, images)]
+    _assert_same(keras.Model(images, layers.Concatenate()(means)), 12, tmp_path)
+
+
+@pytest.mark.parametrize("scale", [1 / 128, [1 / 50, 1 / 60, 1 / 70]])
+def test_scaled_pixels_are_the_same(scale: Any, tmp_path: Path) -> None:
+    images = keras.Input((9, 9, 3))
+    scaled = layers.Rescaling(scale, offset=-1.0)(images)
+    again = layers.Rescaling(2.0, offset=3.0)(layers.Conv2D(4, 3, padding="same")(scaled))
+    _assert_same(keras.Model(images, layers.GlobalMaxPooling2D()(again)), 9, tmp_path)
+
+
+def _weigh_all(network: keras.Model) -> None:
+    """Give the head weights that no statistic can hide behind."""
+    head = linear_layer(network)
+    random = np.random.default_rng(2)
+    head.set_weights([random.normal(0, 1 / len(weights) ** 0.5, weights.shape) for weights in head.get_weights()])
+
+
+def _exported(network: keras.Model, folder: Path) -> Counter[str]:
+    write_network(network, folder)
+    export_scorer(folder)
+    graph = openvino.Core().read_model(folder / "scorer.xml")
+    return Counter(node.get_type_name() for node in graph.get_ordered_ops())
+
+
+def _assert_same(network: keras.Model, size: int, folder: Path) -> None:
+    _exported(network, folder)
+    pixels = np.random.default_rng(1).integers(0, 256, (5, size, size, 3)).astype(np.float32)
+    scorer = openvino.Core().compile_model(folder / "scorer.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = np.asarray(network(pixels))
+    np.testing.assert_allclose(scorer(pixels)[0], expected, rtol=1e-5, atol=TOLERANCE)
