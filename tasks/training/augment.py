@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
 from tasks.training.equalise import Equalisation, equalise
+from tasks.training.jpeg import Jpeg
 from tasks.training.randaugment import RandAugment
 from tasks.training.recipes import TransformSpec
 
 # Transforms that a recipe may name beside those of albumentations.
-OWN = {"RandAugment": RandAugment}
+OWN = {"Jpeg": Jpeg, "RandAugment": RandAugment}
 
 
 class Augmenter:
