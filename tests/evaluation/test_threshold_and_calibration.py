@@ -15,13 +15,46 @@ def balanced_accuracy(labels: np.ndarray, says_fake: np.ndarray) -> float:
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=40))
-def test_no_other_threshold_is_better(rows: list[tuple[int, int]]) -> None:
+def test_the_threshold_is_one_wherever_the_classes_lie(rows: list[tuple[int, int]]) -> None:
     labels = np.array([0, 1, *(label for label, _ in rows)])
     p_fake = np.array([3, 12, *(value for _, value in rows)]) / 20
     chosen = best_threshold(labels, p_fake)
-    others = [balanced_accuracy(labels, p_fake >= edge) for edge in np.linspace(0, 1.05, 211)]
-    assert balanced_accuracy(labels, p_fake >= chosen) == pytest.approx(max(others))
     assert 0 <= chosen <= 1
+    assert chosen not in p_fake or chosen in (0, 1)  # rounding decides nothing
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "best"),  # mean and deviation of the logits; where their densities cross
+    [((-1, 1), (1, 1), 0.0), ((-2, 1), (0, 1), -1.0), ((-1, 0.5), (1, 1.5), -0.16)],
+)
+def test_the_threshold_is_near_the_best_and_nearer_than_that_of_the_steps(
+    real: tuple[float, float], fake: tuple[float, float], best: float
+) -> None:
+    random = np.random.default_rng(1)
+    chosen, steps = [], []
+    for _ in range(60):
+        logits = np.concatenate([random.normal(*real, 150), random.normal(*fake, 120)])
+        labels = np.repeat([0, 1], [150, 120])
+        p_fake = 1 / (1 + np.exp(-logits))
+        chosen.append(np.log(1 / (1 / best_threshold(labels, p_fake) - 1)))
+        steps.append(max(logits, key=lambda edge: balanced_accuracy(labels, logits >= edge)))
+    assert np.mean(chosen) == pytest.approx(best, abs=0.12)
+    assert np.std(chosen) < 0.8 * np.std(steps)
+
+
+@pytest.mark.parametrize("classes", [((-1, 1), (1, 1)), ((-3, 0.5), (2, 2))])
+def test_no_other_threshold_is_much_better(classes: tuple[tuple[float, float], tuple[float, float]]) -> None:
+    """Of many faces the steps are as good as smooth, and more thresholds than are tried."""
+    random = np.random.default_rng(2)
+    labels = np.repeat([0, 1], 3000)
+    p_fake = 1 / (1 + np.exp(-np.concatenate([random.normal(*each, 3000) for each in classes])))
+    found = balanced_accuracy(labels, p_fake >= best_threshold(labels, p_fake))
+    assert found > max(balanced_accuracy(labels, p_fake >= edge) for edge in np.linspace(0, 1, 1001)) - 0.005
+
+
+def test_probabilities_of_nothing_and_of_one_have_a_threshold_between_them() -> None:
+    assert best_threshold(np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 1], np.float32)) == 0.5
+    assert 0 <= best_threshold(np.array([0, 1]), np.array([0.3, 0.3])) <= 1
 
 
 def test_a_clean_gap_is_cut_in_its_middle() -> None:
