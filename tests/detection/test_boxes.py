@@ -15,7 +15,7 @@ from tasks.detection import boxes as module
 from tasks.detection.boxes import clip, inside, iou, near, place_landmarks, regress, suppress, to_square, to_xywh
 
 Float = NDArray[np.float32]
-# Quarters, so that sums and halves are exact and a threshold is never met by rounding.
+# Quarters, so that sums and halves are exact; thresholds that no quotient of them meets but for a half, which is exact.
 NUMBERS = st.integers(-200, 200).map(lambda quarter: quarter / 4)
 
 
@@ -57,7 +57,7 @@ def test_the_share_inside_another_box_is_what_a_loop_says(boxes: Float, seed: in
 
 @pytest.mark.parametrize("over", ["union", "smaller"])
 @settings(deadline=None, max_examples=60)
-@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.3, 0.5, 0.7]))
+@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([1 / np.pi, 0.5, 1 / np.sqrt(2)]))
 def test_suppression_is_what_a_loop_says(over: Any, boxes: Float, seed: int, threshold: float) -> None:
     random = np.random.default_rng(seed)
     scores = random.permutation(len(boxes)).astype(np.float32)
@@ -73,7 +73,7 @@ def test_suppression_is_what_a_loop_says(over: Any, boxes: Float, seed: int, thr
 
 
 @settings(deadline=None, max_examples=60)
-@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.2, 0.4]))
+@given(boxes=some_boxes(), seed=st.integers(0, 1000), threshold=st.sampled_from([1 / np.sqrt(20), 1 / np.sqrt(7)]))
 def test_near_is_what_a_loop_says(boxes: Float, seed: int, threshold: float) -> None:
     random = np.random.default_rng(seed)
     some, group = random.random(len(boxes)) < 0.5, random.integers(0, 2, len(boxes))
