@@ -8,20 +8,13 @@ from typing import Annotated, Any
 
 import albumentations
 import numpy as np
+from albumentations.core.pydantic import nondecreasing
 from albumentations.core.transforms_interface import BaseTransformInitSchema
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from tasks.imaging.encode import encoded_again
-
-
-def _upwards(ends: tuple[int, int]) -> tuple[int, int]:
-    if ends[0] > ends[1]:
-        raise ValueError(f"[{ends[0]}, {ends[1]}] runs backwards; write the smaller number first")
-    return ends
-
-
-Quality = Annotated[int, Field(ge=1, le=100)]
+from tasks.training.equalise import Quality
 
 
 class Jpeg(albumentations.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
@@ -35,7 +28,7 @@ class Jpeg(albumentations.ImageOnlyTransform):  # type: ignore[misc]  # albument
     class InitSchema(BaseTransformInitSchema):  # type: ignore[misc]  # albumentations has no types
         """What albumentations checks the arguments by."""
 
-        quality_range: Annotated[tuple[Quality, Quality], AfterValidator(_upwards)]
+        quality_range: Annotated[tuple[Quality, Quality], AfterValidator(nondecreasing)]
 
     def __init__(self, quality_range: tuple[int, int] = (60, 95), p: float = 0.5) -> None:
         super().__init__(p=p)

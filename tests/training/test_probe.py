@@ -275,7 +275,7 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
         for label, folder in enumerate(("real", "fake")):
             names = [name for name in archive.namelist() if name.startswith(f"{folder}/") and name.endswith(".jpg")]
             for number, name in enumerate(names[:90]):
-                image = np.asarray(cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR_RGB))
+                image = np.asarray(cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR))
                 pixels = cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)[..., ::-1]
                 faces.append(("train" if number < 60 else "valid", "ffhq", label, np.asarray(pixels, np.uint8)))
     write_faces(tmp_path, faces)
