@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 UV_VERSION := 0.13.9
+# A module's tests share what they set up, so they stay together; more than four processes want more memory than most have.
+PARALLEL := -n logical --maxprocesses 4 --dist loadscope
 
 # Nothing phones home; DVC and the stages find the project's own commands first.
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -35,11 +37,11 @@ demo: $(STAMP) ## Run the whole pipeline on the drawn sample; prints the path of
 server: $(STAMP) ## Run a Prefect server with its UI on http://127.0.0.1:4200, for `fauxface schedule`
 	prefect server start --host 127.0.0.1 --port 4200
 
-test: $(STAMP) ## Run the tests (about 10 minutes on 2 cores)
-	python -m pytest -m "not slow"
+test: $(STAMP) ## Run the tests (about 15 minutes on 2 cores)
+	python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: $(STAMP) ## Run all tests, the slow ones too
-	python -m pytest
+	python -m pytest $(PARALLEL)
 
 lint: $(STAMP) ## Check style and types
 	ruff check .
