@@ -24,6 +24,8 @@ def channels_first(network: keras.Model) -> keras.Model:
         layer.pop("build_config", None)  # its shapes are those of the other order
         if _has_maps(network.get_layer(layer["name"])):
             _turn(layer["class_name"], layer["config"])
+        elif layer["class_name"] == "Dot":  # of such rows
+            layer["config"]["axes"] = 2
     turned = keras.Model.from_config(config)
     turned.set_weights(network.get_weights())
     return keras.Model(images, turned(keras.layers.Permute((3, 1, 2))(values)))
@@ -44,6 +46,8 @@ def _turn(kind: str, config: dict[str, Any]) -> None:
         config["batch_shape"] = (batch, channels, height, width)
     elif kind in ("BatchNormalization", "Concatenate"):
         config["axis"] = 1
+    elif kind == "Reshape":  # of maps, to rows of channels
+        config["target_shape"] = config["target_shape"][::-1]
     elif kind == "Rescaling":
         for name in ("scale", "offset"):
             if isinstance(config[name], (list, tuple)):  # one for each channel

@@ -56,12 +56,18 @@ def _finished(exported: Path, path: Path) -> None:
     """Write the exported graph to `path` as the scorer needs it."""
     import openvino
 
-    from tasks.training.graph import average_by_convolution, free_batch, means_by_products
+    from tasks.training.graph import (
+        free_batch,
+        logits_by_columns,
+        means_by_products,
+        moments_by_rows,
+    )
 
     graph = openvino.Core().read_model(exported)
     free_batch(graph)
-    average_by_convolution(graph)
     means_by_products(graph)
+    moments_by_rows(graph)
+    logits_by_columns(graph)
     openvino.serialize(graph, path)
 
 

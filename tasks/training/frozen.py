@@ -34,9 +34,14 @@ class Frozen:
         on_cpu = device().endswith("cpu") and devices_in_use() == 1
         self._scorer = _scorer(model) if on_cpu and exact else None
 
-    def __call__(self, batches: FaceBatches, seen: Seen | None = None) -> Outputs:
-        """Return the outputs of all faces, in their order."""
-        found = np.empty((len(batches.labels), self._model.output_shape[-1]), np.float32)
+    @property
+    def channels(self) -> int:
+        """How many outputs a face has."""
+        return int(self._model.output_shape[-1])
+
+    def __call__(self, batches: FaceBatches, seen: Seen | None = None, into: Outputs | None = None) -> Outputs:
+        """Return the outputs of all faces, in their order: written to `into`, where that is given."""
+        found = np.empty((len(batches.labels), self.channels), np.float32) if into is None else into
         if self._scorer is None:
             self._by_keras(batches, found, seen)
         else:

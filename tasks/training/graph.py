@@ -11,8 +11,9 @@ import openvino
 from openvino import opset13
 from openvino.passes import ConstantFolding, Manager
 
-COLOURS = 3
-MAP_AXES = [2, 3]  # of maps (n, channels, height, width)
+MAPS = (0, 1, 2, 3)  # (n, channels, height, width)
+MAP_AXES = [2, 3]
+MANY = 1000  # features for each head
 
 
 def free_batch(graph: openvino.Model) -> None:
@@ -23,22 +24,6 @@ def free_batch(graph: openvino.Model) -> None:
             shape[0] = -1
             node.input(1).replace_source_output(opset13.constant(shape).output(0))
             graph.validate_nodes_and_infer_types()  # what follows a Reshape only now has a free batch as well
-
-
-def average_by_convolution(graph: openvino.Model) -> None:
-    """Let `graph` average pictures by a convolution, which reads them as the first convolution does.
-
-    For averages of three channels OpenVINO would store the picture in two more ways, which takes longer than they do.
-    """
-    for node in graph.get_ordered_ops():
-        if node.get_type_name() == "AvgPool" and node.input(0).get_partial_shape()[1] == COLOURS:
-            about = node.get_attributes()
-            sides, nothing = list(about["kernel"]), [0] * len(about["kernel"])
-            if about["strides"] != sides or [*about["pads_begin"], *about["pads_end"]] != 2 * nothing:
-                continue
-            kernels = opset13.constant(np.full((COLOURS, 1, 1, *sides), 1 / np.prod(sides), np.float32))
-            averaged = opset13.group_convolution(node.input_value(0), kernels, sides, nothing, nothing, [1, 1])
-            _replace(node, averaged)
 
 
 def means_by_products(graph: openvino.Model) -> None:
@@ -53,11 +38,56 @@ def means_by_products(graph: openvino.Model) -> None:
     for node in graph.get_ordered_ops():
         if node.get_type_name() != "Concat" or node.get_output_partial_shape(0).rank.get_length() != 2:
             continue
-        means = [_window(taken.get_source_output().get_node()) for taken in node.inputs()]
-        windows = [window for window in means if window is not None]
-        if len(windows) == len(means):
-            runs = [list(run) for _, run in groupby(windows, key=lambda window: window.maps.get_node().get_name())]
-            _replace(node, opset13.concat([_product(run) for run in runs], 1))
+        taken = [value.get_source_output() for value in node.inputs()]
+        windows = [_window(value.get_node()) for value in taken]
+        if not any(windows):
+            continue
+        parts: list[openvino.Output] = []
+        for maps, run in groupby(zip(taken, windows, strict=True), key=lambda pair: pair[1] and pair[1].name):
+            values, of_maps = zip(*run, strict=True)
+            parts += values if maps is None else [_product(of_maps).output(0)]
+        _replace(node, opset13.concat(parts, 1))
+
+
+def moments_by_rows(graph: openvino.Model) -> None:
+    """Let `graph` take the products of channels from maps as they lie in memory, with the channels of a pixel together.
+
+    Else it would store each map anew, a channel's pixels together, before it multiplies.
+    """
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() != "MatMul":
+            continue
+        rows, turned = (_unconverted(value.get_node()) for value in node.input_values())
+        if rows.get_type_name() != "Reshape" or turned.get_type_name() != "Transpose":
+            continue
+        maps = rows.input_value(0)
+        same = turned.input_value(0).get_node().get_name() == rows.get_name()
+        if same and maps.get_partial_shape().rank.get_length() == len(MAPS):
+            fields_first = _fields_first(maps)
+            _replace(node, opset13.matmul(fields_first, fields_first, True, False))
+
+
+def logits_by_columns(graph: openvino.Model) -> None:
+    """Let `graph` multiply many features by a few heads as heads by features.
+
+    OpenVINO pads the heads of a product that ends in them to sixteen, and reads as many times the weights.
+    """
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() != "MatMul" or node.get_output_partial_shape(0).rank.get_length() != 2:
+            continue
+        weights = _unconverted(node.input_value(1).get_node())
+        if weights.get_type_name() == "Constant" and weights.data.shape[0] >= MANY * weights.data.shape[1]:
+            heads = opset13.constant(np.ascontiguousarray(weights.data.T)[np.newaxis])
+            last = opset13.constant([2])
+            products = opset13.matmul(heads, opset13.unsqueeze(node.input_value(0), last), False, False)
+            _replace(node, opset13.squeeze(products, last))
+
+
+def _unconverted(node: openvino.Node) -> openvino.Node:
+    """Return what gives `node` its values, before any change of their type."""
+    while node.get_type_name() == "Convert":
+        node = node.input_value(0).get_node()
+    return node
 
 
 class _Window(NamedTuple):
@@ -65,6 +95,11 @@ class _Window(NamedTuple):
 
     maps: openvino.Output
     fields: range
+
+    @property
+    def name(self) -> str:
+        """What the maps have and no others."""
+        return str(self.maps.get_node().get_name())
 
 
 def _window(mean: openvino.Node) -> _Window | None:

@@ -21,7 +21,7 @@ from tasks.training.phases import PhaseFaces
 from tasks.training.ridge import Head, Looks, fit_head, gram, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
-from tasks.training.zoo.statistics import STANDARDISE, STATISTICS
+from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, align, unaligned
 
 # How much a face counts as it is stored, mirrored, and changed: what is changed more than a mirror does teaches to see
 # through changes at the price of faces that have none (benchmarks/probes.md).
@@ -37,10 +37,15 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
     told.on_epoch_begin(epoch)
+    turned = unaligned(model)
+    if turned is not None:
+        align(model, Frozen(turned)(faces.train))
     read = Frozen(keras.Model(model.input, model.get_layer(STATISTICS).output))
-    statistics = np.concatenate(
-        [read(faces.train, told.on_train_batch_end), *(read(batches) for batches in faces.further)]
-    )
+    count = len(faces.rows.labels)
+    statistics = np.empty(((1 + len(faces.further)) * count, read.channels), np.float32)
+    read(faces.train, told.on_train_batch_end, into=statistics[:count])
+    for number, batches in enumerate(faces.further, start=1):
+        read(batches, into=statistics[number * count : (number + 1) * count])
     means, variances = standardise(statistics)
     heads = fit_heads(statistics, faces.rows)
     statistics = statistics[: len(faces.rows.labels)]

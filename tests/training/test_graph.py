@@ -20,32 +20,40 @@ from tasks.training.zoo import build_network, linear_layer, logit_model
 
 @pytest.mark.parametrize("size", [64, 96, 128])  # with maps that eighths divide, and with some that they do not
 def test_statistics_are_the_same(size: int, tmp_path: Path) -> None:
-    network = build_network("lite0", size, {"pooling": "statistics", "blocks": 6, "halved": 4}, "imagenet")
+    network = build_network("lite0", size, {"pooling": "statistics", "blocks": 6}, "imagenet")
     _weigh_all(network)
     _assert_same(logit_model(network), size, tmp_path)
 
 
 def test_windows_are_taken_by_products(tmp_path: Path) -> None:
-    network = build_network("lite0", 128, {"pooling": "statistics", "blocks": 4, "halved": 3}, "imagenet")
+    network = build_network("lite0", 128, {"pooling": "statistics", "blocks": 4}, "imagenet")
     kinds = _assert_same(logit_model(network), 128, tmp_path)
-    assert kinds["MatMul"] > 8  # one for each map that is read, and the head
+    assert kinds["MatMul"] == 6  # one for each map that is read, and the head
     assert not kinds["ReduceMean"]
     assert not kinds["Slice"]
 
 
-def test_pictures_are_averaged_by_a_convolution(tmp_path: Path) -> None:
-    images = keras.Input((16, 16, 3))
-    network = keras.Model(images, layers.Flatten()(layers.AveragePooling2D(4)(images)))
-    kinds = _assert_same(network, 16, tmp_path)
-    assert (kinds["AvgPool"], kinds["GroupConvolution"]) == (0, 1)
+@pytest.mark.parametrize("heads", [1, 3])
+def test_moments_are_taken_from_maps_as_they_lie(heads: int, tmp_path: Path) -> None:
+    """The products of channels by the rows of pixels, and the head's by its columns: see tasks/training/graph.py."""
+    arguments = {"pooling": "statistics", "blocks": 6, "moments": [2, 5], "heads": heads}
+    network = build_network("lite0", 96, arguments, "imagenet")
+    _weigh_all(network)
+    _assert_same(logit_model(network), 96, tmp_path)
+    graph = openvino.Core().read_model(tmp_path / "scorer.xml")
+    products = [node for node in graph.get_ordered_ops() if node.get_type_name() == "MatMul"]
+    assert [node.get_attributes()["transpose_a"] for node in products].count(True) == 4  # two blocks, two windows
+    assert all(node.get_output_partial_shape(0).rank.get_length() == 3 for node in products)
 
 
-def test_overlapping_and_padded_averages_are_the_same(tmp_path: Path) -> None:
-    images = keras.Input((15, 15, 3))
-    averages = [layers.AveragePooling2D(4, 2), layers.AveragePooling2D(4, padding="same")]
-    _assert_same(
-        keras.Model(images, layers.Concatenate()([layers.Flatten()(a(images)) for a in averages])), 15, tmp_path
-    )
+def test_products_of_other_rows_are_the_same(tmp_path: Path) -> None:
+    """What looks like moments and is none: rows of different maps, and rows of features."""
+    images = keras.Input((6, 6, 3))
+    one, other = (layers.Reshape((36, 3))(values) for values in (images, layers.ReLU(threshold=100.0)(images)))
+    crossed = layers.Flatten()(layers.Dot(axes=1)([one, other]))
+    features = layers.Reshape((4, 3))(layers.Dense(12)(layers.GlobalAveragePooling2D()(images)))
+    own = layers.Flatten()(layers.Dot(axes=2)([features, features]))
+    _assert_same(keras.Model(images, layers.Concatenate()([crossed, own])), 6, tmp_path)
 
 
 @pytest.mark.parametrize("cropping", [((1, 2), (1, 2)), ((0, 2), (1, 1)), ((2, 1), (2, 1)), ((0, 0), (0, 3))])

@@ -23,7 +23,7 @@ CASES = [
     pytest.param("resnet50", {}, "none", marks=pytest.mark.slow),
     pytest.param("lite0", {}, "imagenet"),
     pytest.param("lite0", {"batch_norm": True}, "imagenet"),
-    pytest.param("lite0", {"pooling": "statistics", "blocks": 10, "halved": 9, "heads": 2}, "imagenet"),
+    pytest.param("lite0", {"pooling": "statistics", "blocks": 9, "moments": [2, 4, 7, 8], "heads": 2}, "imagenet"),
 ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 from keras import layers
 
-from tasks.training.weights_lite0 import HALF
-from tasks.training.zoo.statistics import Seen, means, statistics_of
+from tasks.training.zoo.statistics import Seen, means, second_moments, statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
 
@@ -33,8 +33,6 @@ STAGES = (
 )
 EPSILON = 1e-3  # of its batch normalisation
 
-HALF_WINDOWS = (8, 4)  # all four of statistics.py would count twice as much: worse on StyleGAN (benchmarks/probes.md)
-
 BLOCKS = tuple((stage, stage.stride if number == 0 else 1) for stage in STAGES for number in range(stage.repeats))
 
 
@@ -45,7 +43,7 @@ def lite0(
     pooling: Literal["average", "statistics"] = "average",
     heads: int = 1,
     blocks: int = len(BLOCKS),
-    halved: int = 0,
+    moments: Sequence[int] = (),
 ) -> keras.Model:
     """Return EfficientNet-Lite0 under a new verdict: the largest of `heads` logits.
 
@@ -54,46 +52,45 @@ def lite0(
     batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
     the means of every activated layer's channels (statistics.py), but for the largest maps, half the picture's side,
     which take most time and tell least. Of the 16 `blocks` the first ones can be kept alone, without the last
-    convolution, `head`. With statistics, the first `halved` blocks see the picture at half its size as well, in layers
-    of their own (`half_...`): what is to be seen there too is not the trace of one camera or one resampling.
+    convolution, `head`. With statistics, second moments of the channels are taken as well of what the blocks `moments`,
+    counted from 0, give.
     Raises ValueError for arguments outside of this.
     """
     told = pooling == "statistics"
     least = 2 if told else 1  # the first block has no smaller maps
     if pooling not in ("average", "statistics") or not least <= blocks <= len(BLOCKS) or heads < 1:
         raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from {least} to {len(BLOCKS)}")
-    if halved and not (told and 2 <= halved <= len(BLOCKS) and input_size % 2 == 0):
-        raise ValueError(f"halved is 0 or, with statistics of a picture of even sides, from 2 to {len(BLOCKS)}")
+    if moments and not (told and len({*moments}) == len(moments) and all(0 <= number < blocks for number in moments)):
+        raise ValueError(f"moments are, with statistics, different numbers of blocks from 0 to {blocks - 1}")
     pixels = keras.Input((input_size, input_size, 3), name="image")
     scaled = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
     values = make.network(scaled, blocks)
     if told:
-        statistics = means(make.smaller(input_size))
-        if halved:
-            half = _Maker(batch_norm, HALF)
-            half.network(layers.AveragePooling2D(2, name="half")(scaled), halved)
-            statistics += means(half.smaller(input_size // 2), HALF_WINDOWS)
+        statistics = means(make.smaller(input_size)) + second_moments([make.given[number] for number in moments])
         return with_verdict(pixels, statistics_of(statistics), "lite0", heads)
     values = layers.GlobalAveragePooling2D(name="pool")(values)
     return with_verdict(pixels, layers.Dropout(dropout, name="dropout")(values), "lite0", heads)
 
 
 class _Maker:
-    """Makes the layers of one of the two forms, their names after `prefix`."""
+    """Makes the layers of one of the two forms."""
 
-    def __init__(self, batch_norm: bool, prefix: str = "") -> None:
+    def __init__(self, batch_norm: bool) -> None:
+        self.given: list[Seen] = []  # by each block
         self._seen: list[Seen] = []
-        self._batch_norm, self._prefix = batch_norm, prefix
+        self._batch_norm = batch_norm
         self._usual = {"padding": "same", "use_bias": not batch_norm}
 
     def network(self, scaled: Any, blocks: int) -> Any:
         """Return what the first `blocks` make of pictures whose values are about -1 to 1."""
-        values = self.convolution(scaled, f"{self._prefix}stem", 32, 3, 2)
+        values = self.convolution(scaled, "stem", 32, 3, 2)
         for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
-            values = self.block(values, f"{self._prefix}b{number}", stage, stride)
+            name = f"b{number}"
+            values = self.block(values, name, stage, stride)
+            self.given.append(Seen(name, values))
         if blocks == len(BLOCKS):
-            values = self.convolution(values, f"{self._prefix}head", 1280, 1, 1)
+            values = self.convolution(values, "head", 1280, 1, 1)
         return values
 
     def smaller(self, size: int) -> list[Seen]:
