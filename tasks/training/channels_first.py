@@ -24,7 +24,7 @@ def channels_first(network: keras.Model) -> keras.Model:
         layer.pop("build_config", None)  # its shapes are those of the other order
         if _has_maps(network.get_layer(layer["name"])):
             _turn(layer["class_name"], layer["config"])
-        elif layer["class_name"] == "Dot":  # of such rows
+        elif layer["class_name"] == "Dot":  # of rows that were maps, with themselves
             layer["config"]["axes"] = 2
     turned = keras.Model.from_config(config)
     turned.set_weights(network.get_weights())

@@ -56,12 +56,7 @@ def _finished(exported: Path, path: Path) -> None:
     """Write the exported graph to `path` as the scorer needs it."""
     import openvino
 
-    from tasks.training.graph import (
-        free_batch,
-        logits_by_columns,
-        means_by_products,
-        moments_by_rows,
-    )
+    from tasks.training.graph import free_batch, logits_by_columns, means_by_products, moments_by_rows
 
     graph = openvino.Core().read_model(exported)
     free_batch(graph)

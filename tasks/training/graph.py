@@ -11,7 +11,7 @@ import openvino
 from openvino import opset13
 from openvino.passes import ConstantFolding, Manager
 
-MAPS = (0, 1, 2, 3)  # (n, channels, height, width)
+MAP_RANK = 4  # (n, channels, height, width)
 MAP_AXES = [2, 3]
 MANY = 1000  # features for each head
 
@@ -62,7 +62,7 @@ def moments_by_rows(graph: openvino.Model) -> None:
             continue
         maps = rows.input_value(0)
         same = turned.input_value(0).get_node().get_name() == rows.get_name()
-        if same and maps.get_partial_shape().rank.get_length() == len(MAPS):
+        if same and maps.get_partial_shape().rank.get_length() == MAP_RANK:
             fields_first = _fields_first(maps)
             _replace(node, opset13.matmul(fields_first, fields_first, True, False))
 

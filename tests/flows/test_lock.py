@@ -46,7 +46,7 @@ class Folder:
         (path / ".dvc").mkdir()
         (path / ".dvc/config").write_text("[core]\n    analytics = false\n")
         (path / "stage.py").write_text(TAKE.format(then="import pathlib; pathlib.Path(sys.argv[1]).write_text('x')"))
-        stage = {"cmd": f"{sys.executable} stage.py data/${{item}} && sleep 0.7", "outs": ["data/${item}"]}
+        stage = {"cmd": f"{sys.executable} stage.py data/${{item}} && sleep 2", "outs": ["data/${item}"]}
         stages: dict[str, Any] = {"make": {"foreach": ["first", "second"], "do": stage}}
         (path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
 
@@ -142,7 +142,7 @@ def test_nobody_slips_in_between_two_stages_of_a_repro(folder: Folder) -> None:
     said, errors = repro.communicate()
     assert repro.returncode == 0, said + errors
     refused = [answer for answer in answers if answer.returncode]
-    assert refused  # how many there is time for depends on what else runs
+    assert len(refused) >= 3
     assert all("`dvc repro` by " in answer.stderr for answer in refused)
     assert (folder.path / "data/second").exists()
     assert folder.take().stdout == "taken\n", "the lock went with the process"

@@ -26,7 +26,7 @@ STANDARDISE = "standardise"
 EIGHTHS = 8
 WINDOWS = (8, 6, 4, 2)  # eighths of the picture's sides, in the middle
 MOMENT_WINDOWS = (8, 4)
-MOMENT_AXES = 64
+MOMENT_AXES = 64  # 40 are worse on StyleGAN, all on both under blur (benchmarks/probes.md)
 
 
 class Seen(NamedTuple):
