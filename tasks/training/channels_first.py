@@ -27,7 +27,8 @@ def channels_first(network: keras.Model) -> keras.Model:
         elif layer["class_name"] == "Dot":  # of rows that were maps, with themselves
             layer["config"]["axes"] = 2
     turned = keras.Model.from_config(config)
-    turned.set_weights(network.get_weights())
+    pairs = zip(turned.weights, network.get_weights(), strict=True)
+    turned.set_weights([value.reshape(weight.shape) for weight, value in pairs])  # PReLU's slopes, one a channel
     return keras.Model(images, turned(keras.layers.Permute((3, 1, 2))(values)))
 
 
@@ -46,6 +47,8 @@ def _turn(kind: str, config: dict[str, Any]) -> None:
         config["batch_shape"] = (batch, channels, height, width)
     elif kind in ("BatchNormalization", "Concatenate"):
         config["axis"] = 1
+    elif kind == "PReLU":
+        config["shared_axes"] = [2, 3]
     elif kind == "Reshape":  # of maps, to rows of channels
         config["target_shape"] = config["target_shape"][::-1]
     elif kind == "Rescaling":

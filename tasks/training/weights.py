@@ -116,18 +116,16 @@ def _given_file(weights: str, sha256: str | None) -> Path:
 
 
 def _load_onet(model: keras.Model) -> None:
-    """Give the convolutions of `cnn3` the kernels of O-Net's first three, which stand between pools on faces as well.
-
-    Its biases and slopes stay behind: here a batch normalisation and a ReLU follow.
-    """
-    kernels = load_weights("onet")[0:9:3]
-    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
-    if [layer.kernel.shape for layer in convolutions] != [kernel.shape for kernel in kernels]:
+    """Give `cnn3` O-Net's first three convolutions with their slopes, which stand between pools on faces as well."""
+    names = [f"{kind}_{number}" for number in (1, 2, 3) for kind in ("conv", "prelu")]
+    own = [weight for name in names for weight in model.get_layer(name).weights]
+    arrays = load_weights("onet")[: len(own)]
+    if [weight.shape for weight in own] != [array.shape for array in arrays]:
         raise FauxfaceError(
             "weights: mtcnn needs the sizes of its O-Net, network_arguments: {widths: [32, 64, 64], kernel: 3}."
         )
-    for layer, kernel in zip(convolutions, kernels, strict=True):
-        layer.set_weights([kernel])
+    for weight, array in zip(own, arrays, strict=True):
+        weight.assign(array)
 
 
 def _load_keras(model: keras.Model, path: Path) -> None:

@@ -119,12 +119,15 @@ def test_a_file_for_a_network_that_has_none_is_an_error(network: str, said: str,
         build_network(network, SIDE, {}, str(tmp_path / "x.h5"))
 
 
-def test_cnn3_begins_with_the_detector_s_kernels() -> None:
-    network = build_network("cnn3", 32, {"widths": [32, 64, 64]}, "mtcnn")
+def test_cnn3_begins_with_the_detector_s_convolutions() -> None:
+    network = build_network("cnn3", 32, {}, "mtcnn")
     arrays = detector_weights("onet")
     for number in range(3):
-        np.testing.assert_array_equal(network.get_layer(f"conv_{number + 1}").get_weights()[0], arrays[3 * number])
-    for arguments in ({}, {"widths": [32, 64, 64], "kernel": 5}):
+        names = (f"conv_{number + 1}", f"prelu_{number + 1}")
+        found = [array for name in names for array in network.get_layer(name).get_weights()]
+        for array, expected in zip(found, arrays[3 * number : 3 * number + 3], strict=True):
+            np.testing.assert_array_equal(array, expected)
+    for arguments in ({"widths": [32, 64, 128]}, {"kernel": 5}):
         with pytest.raises(FauxfaceError, match=r"weights: mtcnn needs .*widths: \[32, 64, 64\], kernel: 3"):
             build_network("cnn3", 32, arguments, "mtcnn")
 
