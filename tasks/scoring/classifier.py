@@ -93,9 +93,9 @@ class Scorer:
 
 
 def probability(logits: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
-    """Return sigmoid(logit / temperature), (n,) float32, without overflow."""
+    """Return sigmoid(logit / temperature), (n,) float32, without overflow, and exact however near to 0."""
     scaled = np.asarray(logits, np.float64) / temperature
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * scaled)), np.float32)
+    return np.asarray(np.exp(-np.logaddexp(0.0, -scaled)), np.float32)
 
 
 def _taking_bytes(model: openvino.Model) -> openvino.Model:
