@@ -28,7 +28,7 @@ def channels_first(network: keras.Model) -> keras.Model:
             layer["config"]["axes"] = 2
     turned = keras.Model.from_config(config)
     pairs = zip(turned.weights, network.get_weights(), strict=True)
-    turned.set_weights([value.reshape(weight.shape) for weight, value in pairs])  # PReLU's slopes, one a channel
+    turned.set_weights([value.reshape(weight.shape) for weight, value in pairs])  # slopes (1, 1, c) become (c, 1, 1)
     return keras.Model(images, turned(keras.layers.Permute((3, 1, 2))(values)))
 
 
