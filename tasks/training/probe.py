@@ -18,10 +18,10 @@ from sklearn.metrics import roc_auc_score
 from tasks.training.frozen import Frozen
 from tasks.training.loader import FaceBatches
 from tasks.training.phases import PhaseFaces
-from tasks.training.ridge import Head, Looks, fit_head, gram, log_loss, platt, standardise
+from tasks.training.ridge import Head, Looks, fit_head, grams, log_loss, platt, standardise
 from tasks.training.splits import Split, with_fakes
 from tasks.training.zoo import linear_layer
-from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, align, unaligned
+from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, align, parts, unaligned
 
 # How much a face counts as it is stored, mirrored, and changed: what is changed more than a mirror does teaches to see
 # through changes at the price of faces that have none (benchmarks/probes.md).
@@ -32,7 +32,7 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     """Give the logit model `model` (zoo/statistics.py) the verdict that suits the faces, as epoch `epoch` (from 0).
 
     The figures in the history are of the faces as they are stored. The callbacks are told what `fit` would tell them.
-    For n looks and d statistics this needs 4 n d bytes for the statistics and about 5 n^2 float64 for the regression.
+    For n looks and d statistics this needs 4 n d bytes for the statistics and about 6 n^2 float64 for the regression.
     """
     told = keras.callbacks.CallbackList(list(callbacks), model=model, epochs=epoch + 1, steps=len(faces.train))
     told.on_train_begin()
@@ -47,7 +47,7 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     for number, batches in enumerate(faces.further, start=1):
         read(batches, into=statistics[number * count : (number + 1) * count])
     means, variances = standardise(statistics)
-    heads = fit_heads(statistics, faces.rows)
+    heads = fit_heads(statistics, parts(model), faces.rows)
     statistics = statistics[: len(faces.rows.labels)]
     kernel = np.stack([head.weights for head in heads], axis=1).astype(np.float32)
     bias = np.array([head.bias for head in heads], np.float32)
@@ -61,18 +61,19 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     told.on_train_end()
 
 
-def fit_heads(statistics: NDArray[np.float32], split: Split) -> list[Head]:
+def fit_heads(statistics: NDArray[np.float32], kinds: Sequence[slice], split: Split) -> list[Head]:
     """Return a head for each data set that has fakes, in alphabetical order.
 
     `statistics` (views x n, d) are standardised, of the faces as they are stored, mirrored and, if there are that many
-    views, changed.
+    views, changed. `kinds` are the places of means and moments (see zoo/statistics.py).
     """
     rows = split.rows
     weights = LOOKS[: len(statistics) // len(rows)]
     looks = Looks(statistics, split.labels, rows["dataset"].to_numpy(), rows["group"].to_numpy(), weights)
-    kernel = gram(statistics)
+    kernels = grams(statistics, kinds)
     heads = [
-        fit_head(looks, kernel, (split.labels == 0) | (looks.datasets == dataset)) for dataset in with_fakes(split)
+        fit_head(looks, kernels, kinds, (split.labels == 0) | (looks.datasets == dataset))
+        for dataset in with_fakes(split)
     ]
     return _together(heads, looks)
 

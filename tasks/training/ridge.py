@@ -1,4 +1,4 @@
-"""Linear heads in closed form: ridge regression on standardised features, its penalty and scale by faces left out.
+"""Linear heads in closed form: ridge regression on standardised features, its penalties and scale by faces left out.
 
 The dual form (kernels.py) costs n x n for n faces, however many features they have. Predictions for faces left out are
 also what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic outputs for
@@ -7,6 +7,7 @@ support vector machines"): the fit itself knows its faces too well.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
 PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(5, 10))  # 3e2 .. 3e4, for features of unit variance
+# How much means, moments of the whole picture and moments of its inner half count. A generated picture is another all
+# over, a face swap in its middle: which it is the faces left out say (benchmarks/probes.md).
+EMPHASES = ((1.0, 1.0, 1 / 3), (1.0, 1.0, 1.0), (1.0, 1 / 3, 1.0))
 # Added to every variance, whose median is about .04: a channel that was all but silent in training would be thousands
 # of deviations away in the first face in which it is not. Of 240 real and StyleGAN faces of 128 px, a quarter left out
 # three times: AUC .84 to .87 for 1e-6 to 1e-3; on the first of these quarters .85 so, .81 for 1e-8, .74 for 1e-12.
@@ -82,67 +86,107 @@ def standardise(features: Features) -> tuple[Features, Features]:
     return means, variances
 
 
-def fit_head(looks: Looks, kernel: Floats, chosen: NDArray[np.bool_]) -> Head:
+def fit_head(looks: Looks, kernels: Sequence[Features], parts: Sequence[slice], chosen: NDArray[np.bool_]) -> Head:
     """Return the head that tells the fakes from the reals of the `chosen` (n,) faces; both classes are needed.
 
-    `kernel` is gram(looks.features), which several heads share.
+    `kernels` are `grams` of looks.features and its `parts`, which several heads share.
     """
     faces, views = np.flatnonzero(chosen), len(looks.weights)
     places = np.concatenate([faces + view * len(looks.labels) for view in range(views)])
     labels, groups = np.tile(looks.labels[faces], views), grouped(np.tile(looks.groups[faces], views))
-    dual = fit_dual(kernel[np.ix_(places, places)], labels, looks.counting(faces), groups)
+    dual = fit_dual([kernel[np.ix_(places, places)] for kernel in kernels], labels, looks.counting(faces), groups)
     coefficients = np.zeros(len(looks.features))
     coefficients[places] = dual.coefficients
     weights = np.empty(looks.features.shape[1])
-    for start in range(0, len(weights), COLUMNS):
-        part = slice(start, start + COLUMNS)
-        weights[part] = coefficients @ looks.features[:, part].astype(np.float64)
-    left_out = kernel @ coefficients + dual.bias
+    left_out = np.full(len(looks.features), dual.bias)
+    for kernel, part, emphasis in zip(kernels, parts, dual.emphases, strict=True):
+        left_out += emphasis * (kernel @ coefficients)
+        for columns in _columns(part):
+            weights[columns] = emphasis * (coefficients @ looks.features[:, columns].astype(np.float64))
     left_out[places] = dual.left_out
     return Head(weights, dual.bias, left_out)
 
 
 class Dual(NamedTuple):
-    """weights = features.T @ coefficients; see Head. `log_loss` is that of `left_out`, the least of all PENALTIES."""
+    """Weights of a part's features = its emphasis x features.T @ coefficients; see Head.
+
+    `log_loss` is that of `left_out`, the least that the search came by.
+    """
 
     coefficients: Floats
     bias: float
     penalty: float
+    emphases: tuple[float, ...]
     log_loss: float
     left_out: Floats
 
 
-def fit_dual(kernel: Floats, labels: NDArray[np.int8], weights: Floats, groups: Groups) -> Dual:
+def fit_dual(kernels: Sequence[Features], labels: NDArray[np.int8], weights: Floats, groups: Groups) -> Dual:
     """Return the ridge regression of +-1 whose predictions for left-out groups make the best logits, as logits.
 
-    `weights` (n,) say how much each row of the kernel (n, n) counts (see Looks).
+    `kernels` (n, n) are of as many parts of the features, `weights` (n,) say how much each row counts (see Looks). The
+    best of the PENALTIES with equal emphases is where the search begins; it ends where no step to the next penalty or
+    the next of the EMPHASES makes the logits better.
     """
     targets = np.where(labels == 1, 1.0, -1.0)
-    best: Dual | None = None
-    for penalty in PENALTIES:
-        solution = solve(kernel / penalty, targets, weights, groups)
+
+    def fitted(penalty: float, emphases: tuple[float, ...]) -> Dual:
+        mixed = np.zeros(kernels[0].shape)
+        for kernel, emphasis in zip(kernels, emphases, strict=True):
+            mixed += kernel * np.float32(emphasis / penalty)
+        solution = solve(mixed, targets, weights, groups)
         slope, offset = platt(solution.left_out, labels, weights)
         logits = slope * solution.left_out + offset
+        coefficients = slope * solution.coefficients
+        bias = offset + INTERCEPT * float(coefficients.sum())
         loss = log_loss(logits, labels, weights)
-        if best is None or loss < best.log_loss:
-            coefficients = slope * solution.coefficients
-            bias = offset + INTERCEPT * float(coefficients.sum())
-            best = Dual(coefficients / penalty, bias, penalty, loss, logits)
-    assert best is not None  # noqa: S101
-    return best
+        return Dual(coefficients / penalty, bias, penalty, emphases, loss, logits)
+
+    emphases = EMPHASES if len(kernels) == len(EMPHASES[0]) else ((1.0,) * len(kernels),)
+    return _descended(fitted, PENALTIES, emphases)
 
 
-def gram(features: Features) -> Floats:
-    """Return features @ features.T, (n, n) float64: 8 n^2 bytes, and 4 n^2 more meanwhile.
+def _descended(
+    fitted: Callable[[float, tuple[float, ...]], Dual],
+    penalties: Sequence[float],
+    emphases: Sequence[tuple[float, ...]],
+) -> Dual:
+    """Return the fit with the least loss of all a step away from it, beginning at the best with the middle emphases."""
+    middle = len(emphases) // 2
+    found = {(row, middle): fitted(penalty, emphases[middle]) for row, penalty in enumerate(penalties)}
+    here = min(found, key=lambda place: found[place].log_loss)
+    while True:
+        row, column = here
+        near = [here, (row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+        near = [place for place in near if 0 <= place[0] < len(penalties) and 0 <= place[1] < len(emphases)]
+        for row, column in near:
+            if (row, column) not in found:
+                found[row, column] = fitted(penalties[row], emphases[column])
+        best = min(near, key=lambda place: found[place].log_loss)
+        if best == here:
+            return found[here]
+        here = best
+
+
+def grams(features: Features, parts: Sequence[slice]) -> list[Features]:
+    """Return features @ features.T, (n, n) float32, of each part of the features: 4 n^2 bytes, and 12 n^2 meanwhile.
 
     Products of COLUMNS features are summed in float32, in a third of the time of float64, and these sums in float64. Of
     standardised features that errs by less than a millionth of the diagonal, which is nothing beside the penalties.
     """
-    kernel = np.zeros((len(features), len(features)))
-    for start in range(0, features.shape[1], COLUMNS):
-        values = features[:, start : start + COLUMNS]
-        kernel += values @ values.T
-    return kernel
+    kernels = []
+    for part in parts:
+        kernel = np.zeros((len(features), len(features)))
+        for columns in _columns(part):
+            values = features[:, columns]
+            kernel += values @ values.T
+        kernels.append(kernel.astype(np.float32))
+    return kernels
+
+
+def _columns(part: slice) -> list[slice]:
+    """Return the part of at most COLUMNS features at a time."""
+    return [slice(start, min(start + COLUMNS, part.stop)) for start in range(part.start, part.stop, COLUMNS)]
 
 
 def balanced(labels: NDArray[np.int8], datasets: NDArray[np.object_] | None = None) -> Floats:

@@ -28,7 +28,7 @@ def test_statistics_are_the_same(size: int, tmp_path: Path) -> None:
 def test_windows_are_taken_by_products(tmp_path: Path) -> None:
     network = build_network("lite0", 128, {"pooling": "statistics", "blocks": 4}, "imagenet")
     kinds = _assert_same(logit_model(network), 128, tmp_path)
-    assert kinds["MatMul"] == 6  # one for each map that is read, and the head
+    assert kinds["MatMul"] == 4  # one for each map that is read, and the head
     assert not kinds["ReduceMean"]
     assert not kinds["Slice"]
 
@@ -36,13 +36,15 @@ def test_windows_are_taken_by_products(tmp_path: Path) -> None:
 @pytest.mark.parametrize("heads", [1, 3])
 def test_moments_are_taken_from_maps_as_they_lie(heads: int, tmp_path: Path) -> None:
     """The products of channels by the rows of pixels, and the head's by its columns: see tasks/training/graph.py."""
-    arguments = {"pooling": "statistics", "blocks": 6, "moments": [2, 5], "heads": heads}
+    moments = {"moments": ["b2", "b5"], "inner_moments": ["b3_dw"]}
+    arguments = {"pooling": "statistics", "blocks": 6, **moments, "heads": heads}
     network = build_network("lite0", 96, arguments, "imagenet")
     _weigh_all(network)
     _assert_same(logit_model(network), 96, tmp_path)
     graph = openvino.Core().read_model(tmp_path / "scorer.xml")
     products = [node for node in graph.get_ordered_ops() if node.get_type_name() == "MatMul"]
-    assert [node.get_attributes()["transpose_a"] for node in products].count(True) == 4  # two blocks, two windows
+    turned = [node.get_attributes()["transpose_a"] for node in products]
+    assert turned.count(True) == 5  # of two blocks in both windows, of a layer in the inner one
     assert all(node.get_output_partial_shape(0).rank.get_length() == 3 for node in products)
 
 

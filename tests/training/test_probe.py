@@ -28,7 +28,7 @@ from tasks.training.probe import fit_heads
 from tasks.training.recipes import Recipe, TransformSpec, load_recipe
 from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
-from tasks.training.zoo.statistics import align, unaligned
+from tasks.training.zoo.statistics import align, parts, unaligned
 from tests.training.conftest import SIDE, draw
 from tests.training.fitting import faces_for, fit_recipe
 from tests.training.test_resume import assert_equal, kill_in
@@ -37,7 +37,7 @@ Pixels = NDArray[np.uint8]
 
 PROBE = """
 network: lite0
-network_arguments: {{pooling: statistics, blocks: 5, moments: [2, 4]}}
+network_arguments: {{pooling: statistics, blocks: 5, moments: [b2, b4], inner_moments: [b3_dw]}}
 weights: imagenet
 input_size: {size}
 batch_size: 16
@@ -235,8 +235,8 @@ def test_a_swap_and_its_original_are_left_out_together() -> None:
     pairs = split.rows.assign(group=[f"video {number // 2}" for number in range(160)])
     content = np.repeat(random.normal(0, 1, (80, 400)), 2, axis=0)
     statistics = (content + random.normal(0, 0.6, (160, 400)) + 0.08 * split.labels[:, None]).astype(np.float32)
-    (single,) = fit_heads(statistics, split)
-    (paired,) = fit_heads(statistics, Split(split.path, pairs, split.labels))
+    (single,) = fit_heads(statistics, [slice(0, statistics.shape[1])], split)
+    (paired,) = fit_heads(statistics, [slice(0, 400)], Split(split.path, pairs, split.labels))
     auc = [roc_auc_score(split.labels, head.left_out) for head in (single, paired)]
     assert auc[1] > auc[0] + 0.1, auc
 
@@ -246,7 +246,7 @@ def test_the_largest_of_several_heads_is_calibrated_too() -> None:
     split = split_of(np.repeat(["one", "two"], 200))
     statistics = np.random.default_rng(8).normal(0, 1, (400, 20)).astype(np.float32)
     statistics[:, 0] += 0.8 * split.labels
-    heads = fit_heads(statistics, split)
+    heads = fit_heads(statistics, [slice(0, statistics.shape[1])], split)
     largest = np.max([statistics @ head.weights + head.bias for head in heads], axis=0)
     assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
@@ -295,7 +295,9 @@ def test_the_probe_tells_real_faces_from_those_of_a_generator(toy: Any, real_dat
 @pytest.mark.parametrize("side", [64, 128])
 def test_statistics_are_means_over_middle_windows(side: int) -> None:
     network = build_network("lite0", side, {"pooling": "statistics"}, "imagenet")
-    layers = [layer for layer in network.layers if layer.name.endswith("_act") and layer.output.shape[1] <= side // 4]
+    layers = [
+        layer for layer in network.layers if layer.name.endswith("_dw_act") and layer.output.shape[1] <= side // 4
+    ]
     pixels = np.random.default_rng(1).uniform(0, 255, (2, side, side, 3)).astype(np.float32)
     outputs = [*(layer.output for layer in layers), network.get_layer("statistics").output]
     *values, found = (np.asarray(output) for output in keras.Model(network.input, outputs)(pixels))
@@ -306,50 +308,59 @@ def test_statistics_are_means_over_middle_windows(side: int) -> None:
             inner = value[:, edge : value.shape[1] - edge, edge : value.shape[2] - edge]
             expected.append(inner.mean((1, 2)))
     np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-5)
-    assert found.shape[1] == 4 * sum(value.shape[-1] for value in values) == 4 * 19040
+    assert found.shape[1] == 4 * sum(value.shape[-1] for value in values) == 35712
 
 
-def with_moments(blocks: list[int]) -> tuple[keras.Model, keras.Model, NDArray[np.float32]]:
-    """A network with second moments of these blocks, the same up to its statistics, and pictures."""
-    arguments = {"pooling": "statistics", "blocks": 9, "moments": blocks}
+def with_moments(moments: list[str], inside: list[str]) -> tuple[keras.Model, keras.Model, NDArray[np.float32]]:
+    """A network with second moments of these layers, the same up to its statistics, and pictures."""
+    arguments = {"pooling": "statistics", "blocks": 9, "moments": moments, "inner_moments": inside}
     network = build_network("lite0", 64, arguments, "imagenet")
     pixels = np.random.default_rng(1).uniform(0, 255, (6, 64, 64, 3)).astype(np.float32)
     pixels[3:] = np.sort(pixels[3:], axis=1)  # pictures of two kinds
     return network, keras.Model(network.input, network.get_layer("statistics").output), pixels
 
 
-def test_second_moments_are_mean_products_of_channels_in_two_windows() -> None:
-    network, read, pixels = with_moments([4, 1])
-    given = [network.get_layer(name).output for name in ("b4_add", "b1_proj")]
-    expected = []
-    for maps in map(np.asarray, keras.Model(network.input, given)(pixels)):
-        edge = maps.shape[1] // 4
-        for window in (maps, maps[:, edge:-edge, edge:-edge]):
-            rows = window.reshape(len(window), -1, window.shape[-1])
-            expected.append(np.einsum("npi,npj->nij", rows, rows).reshape(len(rows), -1) / rows.shape[1])
-    moments = np.concatenate(expected, axis=1)
-    assert moments.shape == (6, 2 * (40**2 + 24**2))
-    np.testing.assert_allclose(np.asarray(read(pixels))[:, -moments.shape[1] :], moments, rtol=1e-3, atol=1e-3)
+def test_second_moments_are_mean_products_of_channels_of_the_picture_and_its_inner_half() -> None:
+    network, read, pixels = with_moments(["b4", "b1"], ["b3_dw", "b2"])
+    names = ("b4_add", "b1_proj", "b3_dw_act", "b2_add")
+    given = [network.get_layer(name).output for name in names]
+    maps = dict(zip(names, map(np.asarray, keras.Model(network.input, given)(pixels)), strict=True))
+    whole = [products_of(maps[name]) for name in names[:2]]
+    inner = [products_of(maps[name], maps[name].shape[1] // 4) for name in names]
+    found = np.asarray(read(pixels))
+    means, *moments = (found[:, part] for part in parts(network))
+    np.testing.assert_allclose(moments[0], np.concatenate(whole, axis=1), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(moments[1], np.concatenate(inner, axis=1), rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(np.concatenate([means, *moments], axis=1), found)
+    assert means.shape[1] == 4 * (96 + 2 * 144 + 2 * 240 + 3 * 480)
+
+
+def products_of(maps: NDArray[np.float32], edge: int = 0) -> NDArray[np.float32]:
+    """Mean products of every two of the first 64 channels, without the outer `edge` rows and columns."""
+    inside = maps[:, edge : maps.shape[1] - edge, edge : maps.shape[2] - edge, :64]
+    rows = inside.reshape(len(maps), -1, inside.shape[-1])
+    return np.asarray(np.einsum("npi,npj->nij", rows, rows).reshape(len(maps), -1) / rows.shape[1])
 
 
 def test_moments_are_aligned_to_their_strongest_principal_axes() -> None:
-    network, read, pixels = with_moments([2, 8])
+    network, read, pixels = with_moments(["b2", "b8"], ["b3_dw"])
     raw = unaligned(network)
     assert raw is not None
     before, statistics = np.asarray(raw(pixels)), np.asarray(read(pixels))
-    assert before.shape == (6, 24**2 + 112**2)
+    assert before.shape == (6, 24**2 + 112**2 + 144**2)
     align(network, before)
     after = np.asarray(read(pixels))
-    means = after.shape[1] - 2 * (24**2 + 64**2)
-    np.testing.assert_array_equal(after[:, :means], statistics[:, :means])
-    start, place = means, 0
-    for channels, axes in ((24, 24), (112, 64)):
+    means, whole, inner = parts(network)
+    np.testing.assert_array_equal(after[:, means], statistics[:, means])
+    place = 0
+    starts = (whole.start, whole.start + 24**2, inner.start + 24**2 + 80**2)
+    for channels, axes, start in zip((24, 112, 144), (24, 80, 64), starts, strict=True):
         old = before[:, place : place + channels**2].mean(0).reshape(channels, channels)
         new = after[:, start : start + axes**2].mean(0).reshape(axes, axes)
         strongest = np.linalg.eigvalsh(old)[::-1][:axes]
         np.testing.assert_allclose(new, np.diag(strongest), rtol=1e-3, atol=1e-4 * strongest.max())
         assert np.abs(old - np.diag(np.diag(old))).max() > 0.1 * np.abs(old).max()
-        place, start = place + channels**2, start + 2 * axes**2
+        place += channels**2
     # Axes that are found later do not depend on these: a second ridge phase finds its own.
     np.testing.assert_array_equal(np.asarray(raw(pixels)), before)
 
@@ -372,13 +383,10 @@ def test_fewer_blocks_are_the_first_ones() -> None:
         ({"blocks": 0}, "pooling is .*, blocks from 1 to 16"),
         ({"heads": 0}, "pooling is .*, heads from 1 up"),
         ({"blocks": 1, "pooling": "statistics"}, "pooling is .*, blocks from 2 to 16"),
-        ({"moments": [2]}, "moments are, with statistics"),
-        (
-            {"moments": [2, 5], "blocks": 5, "pooling": "statistics"},
-            "moments are, .*different numbers of blocks from 0 to 4",
-        ),
-        ({"moments": [-1], "pooling": "statistics"}, "moments are, .*different numbers of blocks from 0 to 15"),
-        ({"moments": [2, 2], "pooling": "statistics"}, "moments are, .*different numbers of blocks"),
+        ({"moments": ["b2"]}, "moments are, with statistics"),
+        ({"moments": ["b2", "b5"], "blocks": 5, "pooling": "statistics"}, "moments are, .* b0, b0_dw, .*b4_dw"),
+        ({"inner_moments": ["b2_exp"], "pooling": "statistics"}, "moments are, .*different layers.* b15_dw"),
+        ({"moments": ["b2"], "inner_moments": ["b2"], "pooling": "statistics"}, "moments are, .*different layers"),
     ],
 )
 def test_other_arguments_are_refused(arguments: dict[str, Any], said: str) -> None:

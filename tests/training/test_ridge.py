@@ -16,7 +16,7 @@ from tasks.training.ridge import (
     balanced,
     fit_dual,
     fit_head,
-    gram,
+    grams,
     log_loss,
     platt,
     standardise,
@@ -46,11 +46,19 @@ def looks_at(values: NDArray[np.float32], labels: NDArray[np.int8], weights: tup
 
 def head_of(values: NDArray[np.float32], labels: NDArray[np.int8], chosen: NDArray[np.bool_] | None = None) -> Head:
     everyone = np.ones(len(labels), bool) if chosen is None else chosen
-    return fit_head(looks_at(values, labels), gram(values), everyone)
+    return head_of_parts(looks_at(values, labels), [whole(values)], everyone)
+
+
+def head_of_parts(looks: Looks, parts: list[slice], chosen: NDArray[np.bool_]) -> Head:
+    return fit_head(looks, grams(looks.features, parts), parts, chosen)
+
+
+def whole(values: NDArray[np.float32]) -> slice:
+    return slice(0, values.shape[1])
 
 
 def dual_of(values: NDArray[np.float32], labels: NDArray[np.int8], groups: Groups | None = None) -> Dual:
-    return fit_dual(gram(values), labels, balanced(labels), groups or grouped(alone(len(labels))))
+    return fit_dual(grams(values, [whole(values)]), labels, balanced(labels), groups or grouped(alone(len(labels))))
 
 
 def solved(values: Floats, labels: NDArray[np.int8], weights: Floats, penalty: float) -> Floats:
@@ -141,9 +149,32 @@ def test_a_look_counts_what_its_weight_says() -> None:
     once = head_of(values, labels)
     both = np.concatenate([values, other])
     for weight, same in ((1e-9, True), (1.0, False)):
-        head = fit_head(looks_at(both, labels, (1.0, weight)), gram(both), np.ones(40, bool))
+        head = head_of_parts(looks_at(both, labels, (1.0, weight)), [whole(both)], np.ones(40, bool))
         assert len(head.left_out) == 80
         assert (np.corrcoef(head.weights, once.weights)[0, 1] > 0.9999) == same
+
+
+@pytest.mark.parametrize(("told", "emphases"), [(0, (1, 1, 1)), (1, (1, 1, 1 / 3)), (2, (1, 1 / 3, 1))])
+def test_the_part_that_tells_counts_most(told: int, emphases: tuple[float, ...]) -> None:
+    """With one kind of moments that tells and one that is noise, the noise counts a third, and so do its weights."""
+    random = np.random.default_rng(21)
+    labels = (np.arange(120) % 2).astype(np.int8)
+    values = random.normal(0, 1, (120, 900)).astype(np.float32)
+    parts = [slice(0, 100), slice(100, 500), slice(500, 900)]
+    values[:, parts[told]] += 0.12 * labels[:, None] * random.choice([-1, 1], parts[told].stop - parts[told].start)
+    if told == 0:  # as much in both kinds of moments
+        values[:, 100:] += 0.1 * labels[:, None]
+    standardise(values)
+    head = head_of_parts(looks_at(values, labels), parts, np.ones(120, bool))
+    scaled = values.copy()
+    for part, emphasis in zip(parts, emphases, strict=True):
+        scaled[:, part] *= np.float32(emphasis**0.5)
+    same = head_of(scaled, labels)
+    np.testing.assert_allclose(scaled @ same.weights, values @ head.weights, atol=1e-3)
+    np.testing.assert_allclose(head.left_out, same.left_out, atol=1e-3)
+    for part, emphasis in zip(parts, emphases, strict=True):
+        expected = same.weights[part] * emphasis**0.5
+        np.testing.assert_allclose(head.weights[part], expected, rtol=1e-3, atol=1e-5)
 
 
 def left_out_by_kernel(values: NDArray[np.float32], labels: NDArray[np.int8], penalty: float) -> Floats:
@@ -245,11 +276,12 @@ def test_a_feature_far_away_counts_as_a_few_deviations() -> None:
 
 def test_parts_of_columns_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     values, labels = problem(9, 30, 25, 1.0)
-    whole = head_of(values, labels)
+    at_once = head_of(values, labels)
     monkeypatch.setattr(ridge, "COLUMNS", 4)
-    np.testing.assert_allclose(gram(values), values.astype(np.float64) @ values.T.astype(np.float64), atol=1e-5)
+    (kernel,) = grams(values, [whole(values)])
+    np.testing.assert_allclose(kernel, values.astype(np.float64) @ values.T.astype(np.float64), atol=1e-5)
     parts = head_of(values, labels)
-    np.testing.assert_allclose(parts.weights, whole.weights, atol=1e-6)
+    np.testing.assert_allclose(parts.weights, at_once.weights, atol=1e-6)
     standardise(blocked := values[:, 8:12].copy())
     standardise(again := values.copy())
     np.testing.assert_array_equal(blocked, again[:, 8:12])

@@ -16,7 +16,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in sorted(NETWORKS)),
     ("lite0", {"batch_norm": True}),
     ("lite0", {"pooling": "statistics", "heads": 3, "batch_norm": True}),
-    ("lite0", {"pooling": "statistics", "blocks": 9, "moments": [2, 4]}),
+    ("lite0", {"pooling": "statistics", "blocks": 9, "moments": ["b2", "b4"], "inner_moments": ["b3_dw"]}),
 ]
 
 

@@ -24,7 +24,11 @@ CASES = [
     pytest.param("cnn3", {}, "mtcnn"),  # whose slopes are not all the same
     pytest.param("lite0", {}, "imagenet"),
     pytest.param("lite0", {"batch_norm": True}, "imagenet"),
-    pytest.param("lite0", {"pooling": "statistics", "blocks": 9, "moments": [2, 4, 7, 8], "heads": 2}, "imagenet"),
+    pytest.param(
+        "lite0",
+        {"pooling": "statistics", "blocks": 9, "moments": ["b4", "b6", "b8"], "inner_moments": ["b2_dw"], "heads": 2},
+        "imagenet",
+    ),
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 from keras import layers
 
-from tasks.training.zoo.statistics import Seen, means, second_moments, statistics_of
+from tasks.training.zoo.statistics import Seen, means, statistics_of
 from tasks.training.zoo.verdict import with_verdict
 
 
@@ -43,32 +43,38 @@ def lite0(
     pooling: Literal["average", "statistics"] = "average",
     heads: int = 1,
     blocks: int = len(BLOCKS),
-    moments: Sequence[int] = (),
+    moments: Sequence[str] = (),
+    inner_moments: Sequence[str] = (),
 ) -> keras.Model:
     """Return EfficientNet-Lite0 under a new verdict: the largest of `heads` logits.
 
     Without `batch_norm` every convolution has a bias instead, into which weights.py folds the statistics of ImageNet:
     the same function before training, 1.8 times as fast to train on a CPU, and no statistics that drift when the
     batches are small. The verdict is on the 1280 pooled channels, behind `dropout`, or with `pooling: statistics` on
-    the means of every activated layer's channels (statistics.py), but for the largest maps, half the picture's side,
-    which take most time and tell least. Of the 16 `blocks` the first ones can be kept alone, without the last
-    convolution, `head`. With statistics, second moments of the channels are taken as well of what the blocks `moments`,
-    counted from 0, give.
+    the means of what the depthwise convolutions' channels give (statistics.py), but for the largest maps, half the
+    picture's side, which take most time and tell least. Of the 16 `blocks` the first ones can be kept alone, without
+    the last convolution, `head`. With statistics, second moments of the channels are taken as well, of the layers
+    `moments` over the whole picture and its inner half, and of `inner_moments` over the latter alone: `b4` is what
+    block 4 gives, counted from 0, `b4_dw` what its depthwise convolution does.
     Raises ValueError for arguments outside of this.
     """
     told = pooling == "statistics"
     least = 2 if told else 1  # the first block has no smaller maps
     if pooling not in ("average", "statistics") or not least <= blocks <= len(BLOCKS) or heads < 1:
         raise ValueError(f"pooling is average or statistics, heads from 1 up, blocks from {least} to {len(BLOCKS)}")
-    if moments and not (told and len({*moments}) == len(moments) and all(0 <= number < blocks for number in moments)):
-        raise ValueError(f"moments are, with statistics, different numbers of blocks from 0 to {blocks - 1}")
+    named = [*moments, *inner_moments]
+    known = {f"b{number}{layer}" for number in range(blocks) for layer in ("", "_dw")}
+    if named and not (told and len({*named}) == len(named) and {*named} <= known):
+        raise ValueError(f"moments are, with statistics, of different layers: b0, b0_dw, b1, ... b{blocks - 1}_dw")
     pixels = keras.Input((input_size, input_size, 3), name="image")
     scaled = layers.Rescaling(1 / 128, offset=-127 / 128, name="rescale")(pixels)
     make = _Maker(batch_norm)
     values = make.network(scaled, blocks)
     if told:
-        statistics = means(make.smaller(input_size)) + second_moments([make.given[number] for number in moments])
-        return with_verdict(pixels, statistics_of(statistics), "lite0", heads)
+        depthwise = [seen for name, seen in make.seen.items() if name.endswith("_dw")]
+        smaller = [seen for seen in depthwise if seen.maps.shape[1] <= input_size // 4]
+        everywhere, inside = ([make.seen[name] for name in names] for names in (moments, inner_moments))
+        return with_verdict(pixels, statistics_of(means(smaller), everywhere, inside), "lite0", heads)
     values = layers.GlobalAveragePooling2D(name="pool")(values)
     return with_verdict(pixels, layers.Dropout(dropout, name="dropout")(values), "lite0", heads)
 
@@ -77,8 +83,7 @@ class _Maker:
     """Makes the layers of one of the two forms."""
 
     def __init__(self, batch_norm: bool) -> None:
-        self.given: list[Seen] = []  # by each block
-        self._seen: list[Seen] = []
+        self.seen: dict[str, Seen] = {}  # what blocks and their depthwise convolutions give
         self._batch_norm = batch_norm
         self._usual = {"padding": "same", "use_bias": not batch_norm}
 
@@ -88,14 +93,10 @@ class _Maker:
         for number, (stage, stride) in enumerate(BLOCKS[:blocks]):
             name = f"b{number}"
             values = self.block(values, name, stage, stride)
-            self.given.append(Seen(name, values))
+            self.seen[name] = Seen(name, values)
         if blocks == len(BLOCKS):
             values = self.convolution(values, "head", 1280, 1, 1)
         return values
-
-    def smaller(self, size: int) -> list[Seen]:
-        """Return the activated layers, by their convolutions' names, with maps at most a quarter of `size` wide."""
-        return [seen for seen in self._seen if seen.maps.shape[1] <= size // 4]
 
     def block(self, values: Any, name: str, stage: Stage, stride: int) -> Any:
         """Return an inverted residual: expand (`_exp`), depthwise (`_dw`), project (`_proj`), and add if it fits."""
@@ -108,6 +109,7 @@ class _Maker:
             stage.kernel, stride, depthwise_initializer=drawn, name=f"{name}_dw", **self._usual
         )
         values = self._finished(depthwise(values), f"{name}_dw")
+        self.seen[f"{name}_dw"] = Seen(f"{name}_dw", values)
         values = self.convolution(values, f"{name}_proj", stage.channels, 1, 1, activated=False)
         if stride == 1 and channels == stage.channels:
             values = layers.Add(name=f"{name}_add")([entering, values])
@@ -124,7 +126,6 @@ class _Maker:
         values = self._normalised(values, name)
         if activated:
             values = layers.ReLU(6.0, name=f"{name}_act")(values)
-            self._seen.append(Seen(name, values))
         return values
 
     def _normalised(self, values: Any, name: str) -> Any:

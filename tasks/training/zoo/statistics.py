@@ -25,8 +25,9 @@ STATISTICS = "statistics"
 STANDARDISE = "standardise"
 EIGHTHS = 8
 WINDOWS = (8, 6, 4, 2)  # eighths of the picture's sides, in the middle
-MOMENT_WINDOWS = (8, 4)
-MOMENT_AXES = 64  # 40 are worse on StyleGAN, all on both under blur (benchmarks/probes.md)
+WHOLE, INNER = 8, 4  # the windows of second moments
+MOMENT_AXES = 80  # of layers whose moments are taken of the whole picture: fewer tell less (benchmarks/probes.md)
+INNER_AXES = 64  # of layers whose moments are taken of the inner half alone
 
 
 class Seen(NamedTuple):
@@ -50,26 +51,29 @@ def means(layers_seen: Sequence[Seen]) -> list[Any]:
     return [_mean(seen, eighths) for eighths in WINDOWS for seen in together]
 
 
-def second_moments(layers_seen: Sequence[Seen]) -> list[Any]:
-    """Return the mean products of every two channels of the layers in both MOMENT_WINDOWS, arrays (n, channels^2).
+def parts(model: keras.Model) -> list[slice]:
+    """Return which of the statistics are means, which moments of the whole picture, which of its inner half.
 
-    The channels are those along the at most MOMENT_AXES axes that `align` finds (layers `..._axes`), until which they
-    are the first ones. What the moments along all axes tell, those of the channels themselves do too, but for the
-    standardisation and the penalty that follow.
+    Without moments all are means.
     """
-    turned = [seen._replace(maps=_along_axes(seen)) for seen in layers_seen]
-    return [_moments(seen, eighths) for seen in turned for eighths in MOMENT_WINDOWS]
+    sizes = [model.get_layer(STATISTICS).output.shape[-1]]
+    for window in (WHOLE, INNER):
+        found = [layer for layer in model.layers if layer.name.endswith(f"_{window}_moments")]
+        sizes.append(sum(layer.output.shape[-1] for layer in found))
+    sizes[0] -= sum(sizes[1:])
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True) if size]
 
 
 def unaligned(model: keras.Model) -> keras.Model | None:
     """Return the network that gives what `align` takes, the second moments of the maps that are to be turned, or None.
 
-    They are those of the whole picture, (n, sum of channels^2), from the same weights as `model`'s.
+    They are (n, sum of channels^2), from the same weights as `model`'s.
     """
     seen = [Seen(f"{layer.name}_from", layer.input) for layer in _turning(model)]
     if not seen:
         return None
-    moments = [_moments(maps, EIGHTHS) for maps in seen]
+    moments = [_moments(maps, f"{maps.name}_unaligned") for maps in seen]
     return keras.Model(model.input, layers.Concatenate(name="unaligned")(moments) if len(moments) > 1 else moments[0])
 
 
@@ -91,20 +95,38 @@ def _turning(model: keras.Model) -> list[keras.layers.Conv2D]:
     return [layer for layer in model.layers if layer.name.endswith(AXES)]
 
 
-def _along_axes(seen: Seen) -> Any:
+def _second_moments(everywhere: Sequence[Seen], inside: Sequence[Seen]) -> list[Any]:
+    """Return the mean products of every two channels, arrays (n, channels^2): of the whole picture first.
+
+    The channels are those along the at most MOMENT_AXES or INNER_AXES axes that `align` finds (layers `..._axes`),
+    until which they are the first ones. What the moments along all axes tell, those of the channels themselves do too,
+    but for the standardisation and the penalty that follow. Of the layers `inside` only the inner half is turned.
+    """
+    turned = [_along_axes(seen, MOMENT_AXES) for seen in everywhere]
+    halves = [seen._replace(maps=_window(seen, INNER, f"{seen.name}_inner")) for seen in inside]
+    return [
+        *(_moments(seen, f"{seen.name}_{WHOLE}") for seen in turned),
+        *(_moments(_inner(seen), f"{seen.name}_{INNER}") for seen in turned),
+        *(_moments(_along_axes(seen, INNER_AXES), f"{seen.name}_{INNER}") for seen in halves),
+    ]
+
+
+def _inner(seen: Seen) -> Seen:
+    return seen._replace(maps=_window(seen, INNER, f"{seen.name}_{INNER}_moments_window"))
+
+
+def _along_axes(seen: Seen, most: int) -> Seen:
     channels = int(seen.maps.shape[-1])
-    turn = layers.Conv2D(min(channels, MOMENT_AXES), 1, use_bias=False, name=f"{seen.name}{AXES}")
+    turn = layers.Conv2D(min(channels, most), 1, use_bias=False, name=f"{seen.name}{AXES}")
     values = turn(seen.maps)
     turn.set_weights([np.eye(channels, turn.filters, dtype=np.float32)[None, None]])
-    return values
+    return seen._replace(maps=values)
 
 
-def _moments(seen: Seen, eighths: int) -> Any:
-    """Return the mean products of the channels (n, channels^2) in the picture's middle `eighths`."""
-    name = f"{seen.name}_{eighths}"
-    values = _window(seen, eighths, f"{name}_moments_window")
-    fields, channels = int(values.shape[1]) * int(values.shape[2]), int(values.shape[3])
-    values = layers.Reshape((fields, channels), name=f"{name}_rows")(values)
+def _moments(seen: Seen, name: str) -> Any:
+    """Return the mean products of the maps' channels, (n, channels^2)."""
+    fields, channels = int(seen.maps.shape[1]) * int(seen.maps.shape[2]), int(seen.maps.shape[3])
+    values = layers.Reshape((fields, channels), name=f"{name}_rows")(seen.maps)
     products = layers.Dot(axes=1, dtype="float32", name=f"{name}_products")([values, values])
     flat = layers.Flatten(dtype="float32", name=f"{name}_flat")(products)
     return layers.Rescaling(1 / fields, dtype="float32", name=f"{name}_moments")(flat)
@@ -117,14 +139,16 @@ def _together(fields: Sequence[Seen]) -> Seen:
     return Seen(name, layers.Concatenate(name=name)([seen.maps for seen in fields]))
 
 
-def statistics_of(values: Sequence[Any]) -> Any:
-    """Return all `values` (n, c) as the features of a verdict.
+def statistics_of(values: Sequence[Any], everywhere: Sequence[Seen] = (), inside: Sequence[Seen] = ()) -> Any:
+    """Return all `values` (n, c) as the features of a verdict, and second moments behind them (see `parts`).
 
-    The layer `statistics` concatenates them. `standardise` takes means away and divides by deviations that a ridge
-    phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts as that many.
-    All is float32 under any precision of the rest: means that are a hundred deviations large are to cancel.
+    Those are of the layers `everywhere` over the picture and its inner half, and of the layers `inside` over the
+    latter alone. The layer `statistics` concatenates them. `standardise` takes means away and divides by deviations
+    that a ridge phase finds, until which it does next to nothing; what is more than DEVIATIONS deviations away counts
+    as that many. All is float32 under any precision of the rest: means that are a hundred deviations large are to
+    cancel.
     """
-    joined = layers.Concatenate(dtype="float32", name=STATISTICS)(values)
+    joined = layers.Concatenate(dtype="float32", name=STATISTICS)([*values, *_second_moments(everywhere, inside)])
     usual = {"center": False, "scale": False, "epsilon": EPSILON, "trainable": False, "dtype": "float32"}
     centred = layers.BatchNormalization(**usual, name=STANDARDISE)(joined)
     raised = layers.Rescaling(1.0, offset=DEVIATIONS, dtype="float32", name="raise")(centred)
