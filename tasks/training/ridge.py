@@ -7,7 +7,8 @@ support vector machines"): the fit itself knows its faces too well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def fit_head(looks: Looks, kernels: Sequence[Features], parts: Sequence[slice], 
 class Dual(NamedTuple):
     """Weights of a part's features = its emphasis x features.T @ coefficients; see Head.
 
-    `log_loss` is that of `left_out`, the least that the search came by.
+    `log_loss` is that of `left_out`, the least of all PENALTIES and EMPHASES.
     """
 
     coefficients: Floats
@@ -124,9 +125,8 @@ class Dual(NamedTuple):
 def fit_dual(kernels: Sequence[Features], labels: NDArray[np.int8], weights: Floats, groups: Groups) -> Dual:
     """Return the ridge regression of +-1 whose predictions for left-out groups make the best logits, as logits.
 
-    `kernels` (n, n) are of as many parts of the features, `weights` (n,) say how much each row counts (see Looks). The
-    best of the PENALTIES with equal emphases is where the search begins; it ends where no step to the next penalty or
-    the next of the EMPHASES makes the logits better.
+    `kernels` (n, n) are of as many parts of the features, `weights` (n,) say how much each row counts (see Looks). All
+    PENALTIES are tried with all EMPHASES.
     """
     targets = np.where(labels == 1, 1.0, -1.0)
 
@@ -143,29 +143,7 @@ def fit_dual(kernels: Sequence[Features], labels: NDArray[np.int8], weights: Flo
         return Dual(coefficients / penalty, bias, penalty, emphases, loss, logits)
 
     emphases = EMPHASES if len(kernels) == len(EMPHASES[0]) else ((1.0,) * len(kernels),)
-    return _descended(fitted, PENALTIES, emphases)
-
-
-def _descended(
-    fitted: Callable[[float, tuple[float, ...]], Dual],
-    penalties: Sequence[float],
-    emphases: Sequence[tuple[float, ...]],
-) -> Dual:
-    """Return the fit with the least loss of all a step away from it, beginning at the best with the middle emphases."""
-    middle = len(emphases) // 2
-    found = {(row, middle): fitted(penalty, emphases[middle]) for row, penalty in enumerate(penalties)}
-    here = min(found, key=lambda place: found[place].log_loss)
-    while True:
-        row, column = here
-        near = [here, (row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
-        near = [place for place in near if 0 <= place[0] < len(penalties) and 0 <= place[1] < len(emphases)]
-        for row, column in near:
-            if (row, column) not in found:
-                found[row, column] = fitted(penalties[row], emphases[column])
-        best = min(near, key=lambda place: found[place].log_loss)
-        if best == here:
-            return found[here]
-        here = best
+    return min((fitted(*choice) for choice in product(PENALTIES, emphases)), key=lambda dual: dual.log_loss)
 
 
 def grams(features: Features, parts: Sequence[slice]) -> list[Features]:
