@@ -1,4 +1,4 @@
-"""Linear heads in closed form: ridge regression on standardised features, its penalties and scale by faces left out.
+"""Linear heads in closed form: ridge regression on standardised features, tuned and scaled by faces left out.
 
 The dual form (kernels.py) costs n x n for n faces, however many features they have. Predictions for faces left out are
 also what Platt scaling needs to make a logit of the regression's output (Platt, 1999, "Probabilistic outputs for
