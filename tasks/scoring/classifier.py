@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,11 @@ from tasks.inference import openvino
 from tasks.params import FauxfaceError
 from tasks.params.models import Precision
 from tasks.scoring.card import SCORER, ModelCard, load_card
+
+# OpenVINO's convolutions for AVX2 whose maps have their channels in groups of eight. Left to itself it takes others,
+# whose maps have them last: with these `default` scores 1.12 times as many faces a second (OpenVINO 2026.4).
+BY_GROUPS = {"Convolution": "cpu:jit_avx2_1x1,cpu:jit_avx2", "GroupConvolution": "cpu:jit_avx2_dw"}
+AVX2, AVX512F = 11, 13  # OpenCV's numbers, which Python is not told by name
 
 
 class Classifier:
@@ -67,11 +74,11 @@ class Scorer:
         settings["ENABLE_CPU_PINNING"] = False
         try:
             core = openvino.Core()
-            model = core.read_model(path)
+            model = core.read_model(_preferring(BY_GROUPS, path), path.with_suffix(".bin").read_bytes())
             model.reshape([1, size, size, 3])
             model = _taking_bytes(model)
             requests = [core.compile_model(model, "CPU", settings).create_infer_request() for _ in range(threads)]
-        except RuntimeError as error:
+        except (RuntimeError, ElementTree.ParseError) as error:
             raise FauxfaceError(f"{path}: OpenVINO cannot use it ({str(error).strip().splitlines()[-1]}).") from None
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
         for request in requests:
@@ -96,6 +103,25 @@ def probability(logits: NDArray[np.floating], temperature: float) -> NDArray[np.
     """Return sigmoid(logit / temperature), (n,) float32, without overflow, and exact however near to 0."""
     scaled = np.asarray(logits, np.float64) / temperature
     return np.asarray(np.exp(-np.logaddexp(0.0, -scaled)), np.float32)
+
+
+def _preferring(kernels: Mapping[str, str], path: Path) -> bytes:
+    """Return scorer.xml at `path`, preferring `kernels` for each type of layer where the CPU has AVX2 and no AVX-512.
+
+    Elsewhere OpenVINO has others, among which it chooses by itself. A kernel that cannot compute a layer is passed
+    over.
+    """
+    xml = path.read_bytes()
+    if cv2.checkHardwareSupport(AVX512F) or not cv2.checkHardwareSupport(AVX2):
+        return xml
+    graph = ElementTree.fromstring(xml)  # noqa: S314 (our own export, whose hash is in the card; expat limits expansion)
+    for layer in graph.iter("layer"):
+        if layer.get("type") in kernels:
+            notes = layer.find("rt_info")
+            notes = ElementTree.SubElement(layer, "rt_info") if notes is None else notes
+            preferred = {"name": "primitives_priority", "version": "0", "value": kernels[layer.attrib["type"]]}
+            ElementTree.SubElement(notes, "attribute", preferred)
+    return ElementTree.tostring(graph)
 
 
 def _taking_bytes(model: openvino.Model) -> openvino.Model:

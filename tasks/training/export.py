@@ -60,8 +60,8 @@ def _finished(exported: Path, path: Path) -> None:
 
     graph = openvino.Core().read_model(exported)
     free_batch(graph)
-    means_by_products(graph)
     moments_by_rows(graph)
+    means_by_products(graph)
     logits_by_columns(graph)
     openvino.serialize(graph, path)
 

@@ -14,6 +14,7 @@ from openvino.passes import ConstantFolding, Manager
 MAP_RANK = 4  # (n, channels, height, width)
 MAP_AXES = [2, 3]
 MANY = 1000  # features for each head
+SHORTEST = 1e-7  # length that Keras divides by
 
 
 def free_batch(graph: openvino.Model) -> None:
@@ -52,19 +53,25 @@ def means_by_products(graph: openvino.Model) -> None:
 def moments_by_rows(graph: openvino.Model) -> None:
     """Let `graph` take the products of channels from maps as they lie in memory, with the channels of a pixel together.
 
-    Else it would store each map anew, a channel's pixels together, before it multiplies.
+    Else it would store each map anew, a channel's pixels together, before it multiplies. Cosines and mean squares
+    follow from the products, for which Keras brings all channels to unit length twice and squares them once.
     """
     for node in graph.get_ordered_ops():
         if node.get_type_name() != "MatMul":
             continue
-        rows, turned = (_unconverted(value.get_node()) for value in node.input_values())
-        if rows.get_type_name() != "Reshape" or turned.get_type_name() != "Transpose":
+        left, turned = (_unconverted(value.get_node()) for value in node.input_values())
+        if turned.get_type_name() != "Transpose":
+            continue
+        right = _unconverted(turned.input_value(0).get_node())
+        units = [unit for unit in (_of_unit_length(left), _of_unit_length(right)) if unit]
+        rows, others = units if len(units) == 2 else (left, right)
+        if rows.get_type_name() != "Reshape" or rows.get_name() != others.get_name():
             continue
         maps = rows.input_value(0)
-        same = turned.input_value(0).get_node().get_name() == rows.get_name()
-        if same and maps.get_partial_shape().rank.get_length() == MAP_RANK:
+        if maps.get_partial_shape().rank.get_length() == MAP_RANK:
             fields_first = _fields_first(maps)
-            _replace(node, opset13.matmul(fields_first, fields_first, True, False))
+            products = opset13.matmul(fields_first, fields_first, True, False)
+            _replace(node, _cosines(products, maps) if units else products)
 
 
 def logits_by_columns(graph: openvino.Model) -> None:
@@ -88,6 +95,50 @@ def _unconverted(node: openvino.Node) -> openvino.Node:
     while node.get_type_name() == "Convert":
         node = node.input_value(0).get_node()
     return node
+
+
+def _of_unit_length(node: openvino.Node) -> openvino.Node | None:
+    """Return the rows that `node` brings to unit length, as Keras' `normalize` does, if that is what it does."""
+    if node.get_type_name() != "Multiply":
+        return None
+    rows, scale = (_unconverted(value.get_node()) for value in node.input_values())
+    for kind in ("Minimum", "Divide", "Sqrt", "ReduceSum", "Power"):
+        if scale.get_type_name() != kind:
+            return None
+        scale = _unconverted(scale.input_value(1 if kind == "Divide" else 0).get_node())
+    return rows if scale.get_name() == rows.get_name() else None
+
+
+def _cosines(products: openvino.Node, maps: openvino.Output) -> openvino.Node:
+    """Return what products (n, channels, channels) of the maps' channels are in relation to both lengths.
+
+    What takes the mean squares of the maps is replaced.
+    """
+    channels, *sides = (maps.get_partial_shape()[axis].get_length() for axis in (1, *MAP_AXES))
+    own = opset13.multiply(products, opset13.constant(np.eye(channels, dtype=np.float32)))
+    squares = opset13.reduce_sum(own, [2], keep_dims=True)
+    for mean in _mean_squares(maps):
+        _replace(mean, opset13.divide(opset13.squeeze(squares, [2]), np.float32(np.prod(sides))))
+    lengths = opset13.maximum(opset13.sqrt(squares), np.float32(SHORTEST))
+    return opset13.divide(opset13.divide(products, lengths), opset13.reshape(lengths, [-1, 1, channels], False))
+
+
+def _mean_squares(maps: openvino.Output) -> list[openvino.Node]:
+    """Return what takes the means of all of the maps times themselves."""
+    means = []
+    for squares in _taking(maps):
+        factors = {_unconverted(value.get_node()).get_name() for value in squares.input_values()}
+        if squares.get_type_name() == "Multiply" and factors == {maps.get_node().get_name()}:
+            means += [mean for mean in _taking(squares.output(0)) if mean.get_type_name() == "ReduceMean"]
+    return [mean for mean in means if list(mean.input_value(1).get_node().data) == MAP_AXES]
+
+
+def _taking(values: openvino.Output) -> list[openvino.Node]:
+    """Return what takes the values, after any change of their type."""
+    nodes = [taking.get_node() for taking in values.get_target_inputs()]
+    return [
+        last for node in nodes for last in (_taking(node.output(0)) if node.get_type_name() == "Convert" else [node])
+    ]
 
 
 class _Window(NamedTuple):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import openvino
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.imaging.resize import resize_to
-from tasks.scoring.classifier import Classifier, probability
+from tasks.params import FauxfaceError
+from tasks.scoring.classifier import AVX2, AVX512F, BY_GROUPS, Classifier, Scorer, _preferring, probability
 from tasks.scoring.crops import load_crops, read_manifest
 
 
@@ -55,6 +57,34 @@ def test_p_fake_is_the_calibrated_logit(classifier: Classifier, faces: np.ndarra
     logits = classifier.logits(faces).astype(np.float64)
     expected = 1 / (1 + np.exp(-logits / classifier.card.temperature))
     np.testing.assert_allclose(classifier.p_fake(faces), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("avx512", [False, True])
+def test_convolutions_by_groups_are_preferred_where_there_is_no_avx512(
+    avx512: bool, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which kernels a layer is computed by says OpenVINO itself."""
+    monkeypatch.setattr(cv2, "checkHardwareSupport", lambda feature: feature == AVX2 or (avx512 and feature == AVX512F))
+    path = trained.model / "scorer.xml"
+    xml = _preferring(BY_GROUPS, path)
+    assert (xml == path.read_bytes()) is avx512
+    model = openvino.Core().read_model(xml, path.with_suffix(".bin").read_bytes())
+    model.reshape([1, 48, 48, 3])
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    nodes = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    kernels = [
+        str(node["primitiveType"].astype(str)) for node in nodes if node["layerType"].astype(str) == "Convolution"
+    ]
+    assert kernels
+    assert avx512 or all(kernel.startswith("jit_avx2") for kernel in kernels)
+
+
+def test_a_graph_that_is_none_is_said(tmp_path: Path) -> None:
+    for text in ("", "<net/>", "<net"):
+        (tmp_path / "scorer.xml").write_text(text)
+        (tmp_path / "scorer.bin").write_bytes(b"")
+        with pytest.raises(FauxfaceError, match=r"scorer\.xml: OpenVINO cannot use it \("):
+            Scorer(tmp_path / "scorer.xml", 48)
 
 
 @settings(deadline=None, max_examples=50)

@@ -46,6 +46,9 @@ def test_moments_are_taken_from_maps_as_they_lie(heads: int, tmp_path: Path) -> 
     turned = [node.get_attributes()["transpose_a"] for node in products]
     assert turned.count(True) == 5  # of two blocks in both windows, of a layer in the inner one
     assert all(node.get_output_partial_shape(0).rank.get_length() == 3 for node in products)
+    maps = [node for node in graph.get_ordered_ops() if len(node.output(0).partial_shape) == 4]
+    kinds = Counter(node.get_type_name() for node in maps)
+    assert (kinds["Multiply"], kinds["Power"]) == (2, 0)  # of pixels, twice: no map is squared
 
 
 def test_products_of_other_rows_are_the_same(tmp_path: Path) -> None:
@@ -54,8 +57,22 @@ def test_products_of_other_rows_are_the_same(tmp_path: Path) -> None:
     one, other = (layers.Reshape((36, 3))(values) for values in (images, layers.ReLU(threshold=100.0)(images)))
     crossed = layers.Flatten()(layers.Dot(axes=1)([one, other]))
     features = layers.Reshape((4, 3))(layers.Dense(12)(layers.GlobalAveragePooling2D()(images)))
-    own = layers.Flatten()(layers.Dot(axes=2)([features, features]))
-    _assert_same(keras.Model(images, layers.Concatenate()([crossed, own])), 6, tmp_path)
+    own = layers.Flatten()(layers.Dot(axes=2, normalize=True)([features, features]))
+    cosines = layers.Flatten()(layers.Dot(axes=1, normalize=True)([one, other]))
+    _assert_same(keras.Model(images, layers.Concatenate()([crossed, own, cosines])), 6, tmp_path)
+
+
+def test_cosines_and_mean_squares_are_the_same(tmp_path: Path) -> None:
+    """Of one window with its mean squares, of the other with a mean of them less than all, of silent channels too."""
+    images = keras.Input((12, 12, 3))
+    maps = layers.ReLU(threshold=100.0)(layers.Rescaling([1.0, 0.0, 0.5], offset=[0.0, 0.0, 40.0])(images))
+    rows = layers.Reshape((144, 3))(maps)
+    other = layers.ReLU(threshold=150.0)(maps)
+    squares = layers.Multiply()([maps, maps])
+    cut = layers.Cropping2D(3)(squares)
+    means = [layers.GlobalAveragePooling2D()(values) for values in (squares, cut, layers.Multiply()([maps, other]))]
+    cosines = layers.Flatten()(layers.Dot(axes=1, normalize=True)([rows, rows]))
+    _assert_same(keras.Model(images, layers.Concatenate()([cosines, *means])), 12, tmp_path)
 
 
 @pytest.mark.parametrize("cropping", [((1, 2), (1, 2)), ((0, 2), (1, 1)), ((2, 1), (2, 1)), ((0, 0), (0, 3))])

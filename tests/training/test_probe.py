@@ -28,7 +28,7 @@ from tasks.training.probe import fit_heads
 from tasks.training.recipes import Recipe, TransformSpec, load_recipe
 from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
-from tasks.training.zoo.statistics import align, parts, unaligned
+from tasks.training.zoo.statistics import Seen, align, parts, statistics_of, unaligned
 from tests.training.conftest import SIDE, draw
 from tests.training.fitting import faces_for, fit_recipe
 from tests.training.test_resume import assert_equal, kill_in
@@ -320,13 +320,13 @@ def with_moments(moments: list[str], inside: list[str]) -> tuple[keras.Model, ke
     return network, keras.Model(network.input, network.get_layer("statistics").output), pixels
 
 
-def test_second_moments_are_mean_products_of_channels_of_the_picture_and_its_inner_half() -> None:
+def test_second_moments_are_correlations_and_strengths_of_channels_of_the_picture_and_its_inner_half() -> None:
     network, read, pixels = with_moments(["b4", "b1"], ["b3_dw", "b2"])
     names = ("b4_add", "b1_proj", "b3_dw_act", "b2_add")
     given = [network.get_layer(name).output for name in names]
     maps = dict(zip(names, map(np.asarray, keras.Model(network.input, given)(pixels)), strict=True))
-    whole = [products_of(maps[name]) for name in names[:2]]
-    inner = [products_of(maps[name], maps[name].shape[1] // 4) for name in names]
+    whole = [moments_of(maps[name]) for name in names[:2]]
+    inner = [moments_of(maps[name], maps[name].shape[1] // 4) for name in names]
     found = np.asarray(read(pixels))
     means, *moments = (found[:, part] for part in parts(network))
     np.testing.assert_allclose(moments[0], np.concatenate(whole, axis=1), rtol=1e-3, atol=1e-3)
@@ -335,11 +335,28 @@ def test_second_moments_are_mean_products_of_channels_of_the_picture_and_its_inn
     assert means.shape[1] == 4 * (96 + 2 * 144 + 2 * 240 + 3 * 480)
 
 
-def products_of(maps: NDArray[np.float32], edge: int = 0) -> NDArray[np.float32]:
-    """Mean products of every two of the first 64 channels, without the outer `edge` rows and columns."""
+def moments_of(maps: NDArray[np.float32], edge: int = 0) -> NDArray[np.float32]:
+    """Cosines of every two of the first 64 channels, and their mean squares, without `edge` rows and columns around."""
     inside = maps[:, edge : maps.shape[1] - edge, edge : maps.shape[2] - edge, :64]
-    rows = inside.reshape(len(maps), -1, inside.shape[-1])
-    return np.asarray(np.einsum("npi,npj->nij", rows, rows).reshape(len(maps), -1) / rows.shape[1])
+    rows = inside.reshape(len(maps), -1, inside.shape[-1]).astype(np.float64)
+    products = np.einsum("npi,npj->nij", rows, rows) / rows.shape[1]
+    strengths = np.einsum("nii->ni", products)
+    deviations = np.sqrt(strengths)
+    cosines = products / np.maximum(deviations[:, :, np.newaxis] * deviations[:, np.newaxis], 1e-12)
+    return np.concatenate([cosines.reshape(len(maps), -1), strengths], axis=1)
+
+
+def test_contrast_changes_the_strengths_alone() -> None:
+    maps = keras.Input((8, 8, 5))
+    statistics = keras.Model(maps, statistics_of([], [Seen("maps", maps)])).get_layer("statistics")
+    read = keras.Model(maps, statistics.output)
+    values = np.random.default_rng(1).normal(size=(3, 8, 8, 5)).astype(np.float32)
+    values[..., 2] = 0  # a silent channel is related to nothing
+    of_values, of_stronger = (np.asarray(read(factor * values)).reshape(3, 2, 30) for factor in (1, 3))
+    np.testing.assert_allclose(of_stronger[..., :25], of_values[..., :25], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(of_stronger[..., 25:], 9 * of_values[..., 25:], rtol=1e-5)
+    assert not of_values.reshape(3, 2, 6, 5)[..., 2].any()
+    assert not np.isnan(of_values).any()
 
 
 def test_moments_are_aligned_to_their_strongest_principal_axes() -> None:
@@ -353,10 +370,14 @@ def test_moments_are_aligned_to_their_strongest_principal_axes() -> None:
     means, whole, inner = parts(network)
     np.testing.assert_array_equal(after[:, means], statistics[:, means])
     place = 0
-    starts = (whole.start, whole.start + 24**2, inner.start + 24**2 + 80**2)
+    of_24, of_80 = 24**2 + 24, 80**2 + 80
+    starts = (whole.start, whole.start + of_24, inner.start + of_24 + of_80)
     for channels, axes, start in zip((24, 112, 144), (24, 80, 64), starts, strict=True):
         old = before[:, place : place + channels**2].mean(0).reshape(channels, channels)
-        new = after[:, start : start + axes**2].mean(0).reshape(axes, axes)
+        cosines, strengths = np.split(after[:, start : start + axes**2 + axes], [axes**2], axis=1)
+        deviations = np.sqrt(strengths)
+        products = cosines.reshape(-1, axes, axes) * deviations[:, :, np.newaxis] * deviations[:, np.newaxis]
+        new = products.mean(0)
         strongest = np.linalg.eigvalsh(old)[::-1][:axes]
         np.testing.assert_allclose(new, np.diag(strongest), rtol=1e-3, atol=1e-4 * strongest.max())
         assert np.abs(old - np.diag(np.diag(old))).max() > 0.1 * np.abs(old).max()

@@ -154,16 +154,23 @@ def test_a_look_counts_what_its_weight_says() -> None:
         assert (np.corrcoef(head.weights, once.weights)[0, 1] > 0.9999) == same
 
 
-@pytest.mark.parametrize(("told", "emphases"), [(0, (1, 1, 1)), (1, (1, 1, 1 / 3)), (2, (1, 1 / 3, 1))])
-def test_the_part_that_tells_counts_most(told: int, emphases: tuple[float, ...]) -> None:
-    """With one kind of moments that tells and one that is noise, the noise counts a third, and so do its weights."""
+@pytest.mark.parametrize(
+    ("tell", "emphases"),
+    [
+        ((0.12, 0.12, 0.12), (1, 1, 1)),
+        ((0, 0.12, 0), (1, 1, 1 / 3)),
+        ((0, 0, 0.12), (1, 1 / 3, 1)),
+        ((0.3, 0, 0.1), (3, 1 / 3, 1)),
+    ],
+)
+def test_the_parts_that_tell_count_most(tell: tuple[float, ...], emphases: tuple[float, ...]) -> None:
+    """Of kinds of statistics that tell and others that are noise the noise counts less, and so do its weights."""
     random = np.random.default_rng(21)
     labels = (np.arange(120) % 2).astype(np.int8)
     values = random.normal(0, 1, (120, 900)).astype(np.float32)
     parts = [slice(0, 100), slice(100, 500), slice(500, 900)]
-    values[:, parts[told]] += 0.12 * labels[:, None] * random.choice([-1, 1], parts[told].stop - parts[told].start)
-    if told == 0:  # as much in both kinds of moments
-        values[:, 100:] += 0.1 * labels[:, None]
+    for part, difference in zip(parts, tell, strict=True):
+        values[:, part] += difference * labels[:, None] * random.choice([-1, 1], part.stop - part.start)
     standardise(values)
     chosen = np.arange(120) % 7 != 3
     head = head_of_parts(looks_at(values, labels), parts, chosen)

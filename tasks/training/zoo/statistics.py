@@ -96,18 +96,18 @@ def _turning(model: keras.Model) -> list[keras.layers.Conv2D]:
 
 
 def _second_moments(everywhere: Sequence[Seen], inside: Sequence[Seen]) -> list[Any]:
-    """Return the mean products of every two channels, arrays (n, channels^2): of the whole picture first.
+    """Return correlations and strengths of the layers' channels, arrays (n, channels^2 + channels): see _correlations.
 
-    The channels are those along the at most MOMENT_AXES or INNER_AXES axes that `align` finds (layers `..._axes`),
-    until which they are the first ones. What the moments along all axes tell, those of the channels themselves do too,
-    but for the standardisation and the penalty that follow. Of the layers `inside` only the inner half is turned.
+    Those of the whole picture come first. The channels are those along the at most MOMENT_AXES or INNER_AXES axes that
+    `align` finds (layers `..._axes`), until which they are the first ones. Of the layers `inside` only the inner half
+    is turned.
     """
     turned = [_along_axes(seen, MOMENT_AXES) for seen in everywhere]
     halves = [seen._replace(maps=_window(seen, INNER, f"{seen.name}_inner")) for seen in inside]
     return [
-        *(_moments(seen, f"{seen.name}_{WHOLE}") for seen in turned),
-        *(_moments(_inner(seen), f"{seen.name}_{INNER}") for seen in turned),
-        *(_moments(_along_axes(seen, INNER_AXES), f"{seen.name}_{INNER}") for seen in halves),
+        *(_correlations(seen, f"{seen.name}_{WHOLE}") for seen in turned),
+        *(_correlations(_inner(seen), f"{seen.name}_{INNER}") for seen in turned),
+        *(_correlations(_along_axes(seen, INNER_AXES), f"{seen.name}_{INNER}") for seen in halves),
     ]
 
 
@@ -123,13 +123,31 @@ def _along_axes(seen: Seen, most: int) -> Seen:
     return seen._replace(maps=values)
 
 
+def _correlations(seen: Seen, name: str) -> Any:
+    """Return the mean products of every two of the maps' channels, in relation to both strengths, and the strengths.
+
+    A strength is the mean square of a channel. What makes all of a layer stronger, as contrast does, changes strengths
+    alone: from it photographs of another source suffer less (benchmarks/probes.md).
+    """
+    squares = layers.Multiply(name=f"{name}_squares")([seen.maps, seen.maps])
+    strengths = layers.GlobalAveragePooling2D(dtype="float32", name=f"{name}_strengths")(squares)
+    products = _products(seen, name, normalize=True)
+    return layers.Concatenate(dtype="float32", name=f"{name}_moments")([products, strengths])
+
+
 def _moments(seen: Seen, name: str) -> Any:
     """Return the mean products of the maps' channels, (n, channels^2)."""
+    fields = int(seen.maps.shape[1]) * int(seen.maps.shape[2])
+    flat = _products(seen, name, normalize=False)
+    return layers.Rescaling(1 / fields, dtype="float32", name=f"{name}_moments")(flat)
+
+
+def _products(seen: Seen, name: str, normalize: bool) -> Any:
+    """Return the products of every two of the maps' channels, (n, channels^2): sums, or cosines if to `normalize`."""
     fields, channels = int(seen.maps.shape[1]) * int(seen.maps.shape[2]), int(seen.maps.shape[3])
     values = layers.Reshape((fields, channels), name=f"{name}_rows")(seen.maps)
-    products = layers.Dot(axes=1, dtype="float32", name=f"{name}_products")([values, values])
-    flat = layers.Flatten(dtype="float32", name=f"{name}_flat")(products)
-    return layers.Rescaling(1 / fields, dtype="float32", name=f"{name}_moments")(flat)
+    products = layers.Dot(axes=1, normalize=normalize, dtype="float32", name=f"{name}_products")([values, values])
+    return layers.Flatten(dtype="float32", name=f"{name}_flat")(products)
 
 
 def _together(fields: Sequence[Seen]) -> Seen:
