@@ -16,6 +16,8 @@ from typing import Literal
 SURROUNDINGS = {
     "TF_CPP_MIN_LOG_LEVEL": "2",  # no remarks about CPU features
     "TF_DETERMINISTIC_OPS": "1",  # equal sums in equal order: the same seed gives the same weights
+    # oneDNN's layers without AVX-512 too, where TensorFlow 2.21 leaves them out: `cnn3` trains twice as fast
+    "TF_ENABLE_ONEDNN_OPTS": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # the same for PyTorch on a GPU
     "NVIDIA_TF32_OVERRIDE": "0",  # f32 is f32 on a GPU too: the scorer is compared with it to a ten-thousandth
     "NO_ALBUMENTATIONS_UPDATE": "1",  # nothing asks a server for newer versions
