@@ -1,4 +1,4 @@
-"""What all tests share: where the real images are."""
+"""What all tests share: where the real images are, and the surroundings of Keras."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.training.backend import set_surroundings
+
 PROJECT = Path(__file__).resolve().parent.parent
+
+# Before any test module imports Keras, else what is trained here is not what `fauxface train` trains.
+set_surroundings()
 
 
 @pytest.fixture(scope="session")

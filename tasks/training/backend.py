@@ -38,10 +38,15 @@ Precision = Literal["f32", "bf16"]
 BF16_CAPABILITY = 8.0  # of CUDA devices: Ampere, the first with bf16
 
 
-def prepare_backend() -> None:
-    """Set the environment and import Keras, without the remarks that TensorFlow writes while it is loaded."""
+def set_surroundings() -> None:
+    """Set the environment; TensorFlow reads it once, when it is imported."""
     for name, value in SURROUNDINGS.items():
         os.environ.setdefault(name, value)
+
+
+def prepare_backend() -> None:
+    """Set the environment and import Keras, without the remarks that TensorFlow writes while it is loaded."""
+    set_surroundings()
     if "keras" not in sys.modules:
         with _silent_stderr():
             keras = importlib.import_module("keras")
