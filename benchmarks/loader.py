@@ -67,6 +67,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="so many of the training faces; all of them unless given")
     parser.add_argument("--budget", type=int, default=2048, help="MiB for decoded faces")
     arguments = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on processors and drivers change no speed
     notebook = ProcessPoolExecutor(1, get_context("spawn"))
     notebook.submit(os.getpid).result()  # starts it now, in surroundings that are not prepared
     prepare_backend()

@@ -33,7 +33,8 @@ def _timings(inputs: Inputs) -> Iterator[Timing]:
         train = inputs.train
         resumed = f"resumed after epoch {train.resumed_after}; " if train.resumed_after else ""
         remark = f"{resumed}the epochs alone, on {train.device}"
-        yield Timing("train", f"{train.epochs} epochs", train.seconds, train.images_per_second, remark)
+        epochs = f"{train.epochs} epoch{'' if train.epochs == 1 else 's'}"
+        yield Timing("train", epochs, train.seconds, train.images_per_second, remark)
     if inputs.evaluate is not None:
         yield Timing("evaluate", "valid and test", inputs.evaluate.seconds)
     for name, score in inputs.score.archives.items() if inputs.score else ():

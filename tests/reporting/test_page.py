@@ -325,6 +325,7 @@ def test_a_single_epoch_is_a_table_and_no_curve(workspace: Any) -> None:
     assert "Loss by epoch" not in page
     assert "All figures by epoch" in page
     assert "1 epoch on " in page
+    assert "1 epochs" not in page
 
 
 def test_examples_are_left_out_when_the_manifest_is_of_another_split(workspace: Any) -> None:
