@@ -36,7 +36,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.scoring.crops import by_shard, decode_crop, read_manifest, read_shard
-from tasks.training.backend import device, prepare_backend
+from tasks.training.backend import device, prepare_backend, silent_stderr
 from tasks.training.recipes import Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, help="so many of the training faces; all of them unless given")
     parser.add_argument("--budget", type=int, default=2048, help="MiB for decoded faces")
     arguments = parser.parse_args()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on processors and drivers change no speed
     notebook = ProcessPoolExecutor(1, get_context("spawn"))
-    notebook.submit(os.getpid).result()  # starts it now, in surroundings that are not prepared
+    notebook.submit(_import_keras).result()  # now, in surroundings that are not prepared
     prepare_backend()
     recipe, faces = load_recipe(arguments.recipe), arguments.workspace / "data" / "faces"
     recipe = recipe.model_copy(update={"input_size": arguments.size or recipe.input_size})
@@ -118,6 +117,15 @@ def _training(
         name: Taken(min(each.seconds for each in found), min(each.processors for each in found))
         for name, found in timed.items()
     }
+
+
+def _import_keras() -> None:
+    """Import Keras as it is, but for the remarks that TensorFlow writes on drivers, devices and memory."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    with silent_stderr():
+        import keras
+
+        keras.ops.zeros(1)
 
 
 def _plain_epochs(recipe: Recipe, files: list[str], labels: NDArray[np.float32], batches: int) -> list[Taken]:

@@ -48,7 +48,7 @@ def prepare_backend() -> None:
     """Set the environment and import Keras, without the remarks that TensorFlow writes while it is loaded."""
     set_surroundings()
     if "keras" not in sys.modules:
-        with _silent_stderr():
+        with silent_stderr():
             keras = importlib.import_module("keras")
             keras.ops.zeros(1)  # looks for devices, which TensorFlow comments on too
 
@@ -109,7 +109,7 @@ def device() -> str:
 
 
 @contextmanager
-def _silent_stderr() -> Iterator[None]:
+def silent_stderr() -> Iterator[None]:
     """Keep what is written to file descriptor 2, by C++ code as well, and show it only if the block fails."""
     sys.stderr.flush()
     kept = os.dup(2)
