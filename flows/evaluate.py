@@ -26,9 +26,10 @@ def evaluate(params_file: Path) -> dict[str, Any]:
     classifier = Classifier.load(MODEL, workers)
     scored = as_task(scored_rows, "score-faces")
     valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
-    features = feature_rows(MANIFESTS / "train.parquet", FACES)
-    figures = as_task(measure, "measure")
     card = classifier.card
+    features = feature_rows(MANIFESTS / "train.parquet", FACES)
+    features = features[features["dataset"].map(card.trained_on)]
+    figures = as_task(measure, "measure")
     evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate)
     _write(evaluation, time.monotonic() - started)
     return evaluation.report

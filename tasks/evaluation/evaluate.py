@@ -54,7 +54,8 @@ def evaluate(
 
     `operating_points` has accuracy and both rates at that threshold and at `false_alarm`, the model's other one.
 
-    `train` has the trivial features and labels (`feature_rows`), `valid` and `test` scores as well (`scored_rows`).
+    `train`, what the model was trained on, has the trivial features and labels (`feature_rows`), `valid` and `test`
+    scores as well (`scored_rows`).
     `overall` are all test rows, `in_domain` those of data sets that also took part in training, `datasets` each by
     itself; `cross` sets the fakes or reals of a one-class data set against the in-domain reals or fakes, all of them
     and those of each data set. Each stands beside the trivial-feature baseline on the same rows. Raises FauxfaceError
@@ -63,6 +64,8 @@ def evaluate(
     for name, rows in (("train", train), ("valid", valid), ("test", test)):
         if rows.empty:
             raise FauxfaceError(f"evaluation: the {name} split holds no faces. Run `fauxface split` again.")
+    # Else NumPy would round the thresholds to float32, and a face could have another verdict than scoring gives it.
+    valid, test = (rows.assign(p_fake=rows["p_fake"].astype(np.float64)) for rows in (valid, test))
     baseline = TrivialBaseline(params.seed).fit(train)
     trivial = best_threshold(valid["label"].to_numpy(), baseline.p_fake(valid))
     judge = _Judge(threshold, false_alarm, baseline, trivial, params)

@@ -14,8 +14,8 @@ ONE_CLASS = "one class only ({}): there is no ranking of fakes against reals to 
 
 
 def confusion(labels: NDArray[np.integer], p_fake: NDArray[np.floating], threshold: float) -> dict[str, int]:
-    """Return the four counts at a threshold; `p_fake >= threshold` says fake."""
-    says_fake = np.asarray(p_fake) >= threshold
+    """Return the four counts at a threshold; `p_fake >= threshold` says fake, in float64 as scoring does."""
+    says_fake = np.asarray(p_fake, np.float64) >= threshold
     is_fake = np.asarray(labels) == 1
     return {
         "fake_as_fake": int(np.sum(is_fake & says_fake)),

@@ -50,6 +50,11 @@ class ModelCard(Frozen):
         thresholds = (self.threshold, self.threshold_false_alarm)
         return model_id(*files, self.crop, self.input_size, thresholds, self.temperature)
 
+    def trained_on(self, dataset: str) -> bool:
+        """Return whether a phase of the training used the faces of a data set that were in the training split."""
+        used = [phase["datasets"] for phase in self.recipe.get("phases", ())]
+        return not used or any(names is None or dataset in names for names in used)
+
     def threshold_by(self, rule: ThresholdRule) -> float:
         """Return the threshold that a setting names."""
         return self.threshold if rule == "balanced" else self.threshold_false_alarm

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.evaluate import ERRORS_SHOWN, evaluate
+from tasks.evaluation.metrics import confusion
 from tasks.params import EvaluateParams, FauxfaceError
 
 PARAMS = EvaluateParams(bootstrap=100)
@@ -168,6 +169,38 @@ def test_the_baseline_takes_missing_facts_and_unseen_formats(splits: dict[str, p
     rows = splits["test"].assign(jpeg_quality=pd.array([None] * 340, dtype="Int16"), format="WEBP", sharpness=np.nan)
     p_fake = TrivialBaseline().fit(splits["train"]).p_fake(rows)
     assert np.all((p_fake > 0) & (p_fake < 1))
+
+
+@pytest.mark.parametrize("facts", [["jpeg_quality"], ["jpeg_quality", "format", "sharpness"]])
+def test_the_baseline_does_without_facts_that_no_training_face_has(
+    splits: dict[str, pd.DataFrame], facts: list[str]
+) -> None:
+    """No PNG has a JPEG quality, and of some data sets all files are PNG."""
+    widths = {name: np.where(rows["label"] == 1, 256, 250) for name, rows in splits.items()}
+    bare = {
+        name: rows.assign(width=widths[name]).assign(**{fact: pd.Series(None, rows.index, object) for fact in facts})
+        for name, rows in splits.items()
+    }
+    known = {**bare, "test": splits["test"].assign(width=widths["test"])}
+    for given in (bare, known):
+        report = evaluate(**given, threshold=0.5, false_alarm=0.9, params=PARAMS).report
+        assert report["in_domain"]["baseline"]["roc_auc"] > 0.99
+
+
+def test_a_face_between_two_float32_has_the_verdict_that_scoring_gives_it() -> None:
+    """NumPy compares float32 with a number rounded to float32, and Python does not."""
+    above = np.nextafter(np.float32(1), np.float32(0))
+    below = np.nextafter(above, np.float32(0))
+    rows = frame("ffhq", 40, 6).assign(p_fake=np.float32(0.1))
+    rows["p_fake"] = rows["label"].map({1: above, 0: below}).astype(np.float32)
+    threshold = (float(above) + float(below)) / 2
+    assert (rows["p_fake"] >= threshold).nunique() == 1  # what is to be avoided
+    found = evaluate(frame("ffhq", 40, 7), rows, rows, threshold, 0.9, PARAMS)
+    figures = found.report["in_domain"]
+    assert figures["accuracy"] == figures["intervals"]["accuracy"][0] == 1
+    assert figures["operating_points"]["balanced"]["fpr"] == 0
+    assert found.report["errors"] == {"real_as_fake": [], "fake_as_real": []}
+    assert confusion(rows["label"].to_numpy(), rows["p_fake"].to_numpy(), threshold)["real_as_fake"] == 0
 
 
 def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) -> None:
