@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import gaussian_kde
 
 from tasks.evaluation.calibration import expected_calibration_error, fit_temperature, reliability
 from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
@@ -50,6 +51,24 @@ def test_no_other_threshold_is_much_better(classes: tuple[tuple[float, float], t
     p_fake = 1 / (1 + np.exp(-np.concatenate([random.normal(*each, 3000) for each in classes])))
     found = balanced_accuracy(labels, p_fake >= best_threshold(labels, p_fake))
     assert found > max(balanced_accuracy(labels, p_fake >= edge) for edge in np.linspace(0, 1, 1001)) - 0.005
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_classes_are_smoothed_as_silverman_says(seed: int) -> None:
+    """Against SciPy's kernel density, of classes whose quartiles and deviation tell different spreads."""
+    random = np.random.default_rng(seed)
+    classes = random.standard_t(3, 60), 1.5 + random.normal(0, 0.7, 25)
+    logits = np.concatenate(classes)
+    edges = np.sort(logits)
+    edges = (edges[:-1] + edges[1:]) / 2
+    above = []
+    for part in classes:
+        spread = min(part.std(), np.subtract(*np.quantile(part, [0.75, 0.25])) / 1.34)
+        kernel = gaussian_kde(part, bw_method=0.9 * spread * len(part) ** -0.2 / part.std(ddof=1))
+        above.append(np.array([kernel.integrate_box_1d(edge, np.inf) for edge in edges]))
+    p_fake = 1 / (1 + np.exp(-logits))
+    chosen = best_threshold(np.repeat([0, 1], [60, 25]), p_fake)
+    assert np.sum(p_fake < chosen) - 1 == np.argmax(above[1] - above[0])
 
 
 def test_probabilities_of_nothing_and_of_one_have_a_threshold_between_them() -> None:
