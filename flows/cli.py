@@ -78,6 +78,8 @@ def train(params: ParamsFile = PARAMS) -> None:
             typer.echo(
                 f"phase {phase}: {faces} of its training faces were left out, evenly drawn: see `faces` of a recipe"
             )
+    for dataset in report["nothing_learnt"]:
+        typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 

@@ -160,6 +160,7 @@ class TrainReport(Shape):
     resumed_after: int
     train_faces: int
     left_out: dict[str, int]
+    nothing_learnt: tuple[str, ...] = ()
     valid_faces: int
     seconds: float
     images_per_second: float

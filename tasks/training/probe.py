@@ -26,6 +26,7 @@ from tasks.training.zoo.statistics import STANDARDISE, STATISTICS, align, parts,
 # How much a face counts as it is stored, mirrored, and changed: what is changed more than a mirror does teaches to see
 # through changes at the price of faces that have none (benchmarks/probes.md).
 LOOKS = (1.0, 1.0, 0.25)
+SILENT = -1000.0  # the logit of a head that is never to be the largest
 
 
 def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.callbacks.Callback], epoch: int) -> None:
@@ -65,7 +66,8 @@ def fit_heads(statistics: NDArray[np.float32], kinds: Sequence[slice], split: Sp
     """Return a head for each data set that has fakes, in alphabetical order.
 
     `statistics` (views x n, d) are standardised, of the faces as they are stored, mirrored and, if there are that many
-    views, changed. `kinds` are the places of means and moments (see zoo/statistics.py).
+    views, changed. `kinds` are the places of means and moments (see zoo/statistics.py). A head that has learnt nothing
+    is SILENT, unless none has learnt anything.
     """
     rows = split.rows
     weights = LOOKS[: len(statistics) // len(rows)]
@@ -80,14 +82,24 @@ def fit_heads(statistics: NDArray[np.float32], kinds: Sequence[slice], split: Sp
 
 def _together(heads: list[Head], looks: Looks) -> list[Head]:
     """Return the heads scaled and moved so that the largest of their logits is a logit, as each of them alone is."""
-    if len(heads) == 1:
+    learnt = [bool(head.weights.any()) for head in heads]
+    if len(heads) == 1 or not any(learnt):
         return heads
+    # The constant of a head without weights would be the least logit that any face could have.
+    heads = [head if tells else _silent(head) for head, tells in zip(heads, learnt, strict=True)]
     largest = np.max([head.left_out for head in heads], axis=0)
     labels = np.tile(looks.labels, len(looks.weights))
     slope, offset = platt(largest, labels, looks.counting(np.arange(len(looks.labels))))
     if slope == 0:
         return heads
-    return [head._replace(weights=slope * head.weights, bias=slope * head.bias + offset) for head in heads]
+    return [
+        head._replace(weights=slope * head.weights, bias=slope * head.bias + offset) if tells else head
+        for head, tells in zip(heads, learnt, strict=True)
+    ]
+
+
+def _silent(head: Head) -> Head:
+    return head._replace(bias=SILENT, left_out=np.full_like(head.left_out, SILENT))
 
 
 def _figures(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,9 @@ class Looks(NamedTuple):
     """Standardised `features` (views x n, d) of n faces: of all faces' first looks, then of all second ones, and so on.
 
     `labels` (n,) are 1 for fake. `datasets` (n,) count the same within a class, whatever their sizes (see balanced).
-    Faces of one of the `groups` (n,) are left out together: a face swap knows its victim's photograph. `weights`, one a
-    view, say how much a look counts.
+    Faces of one of the `groups` (n,) are left out together: a face swap knows its victim's photograph. (One by one
+    where all faces of a class are one group: without it there would be nothing to learn from.) `weights`, one a view,
+    say how much a look counts.
     """
 
     features: Features
@@ -94,7 +95,7 @@ def fit_head(looks: Looks, kernels: Sequence[Features], parts: Sequence[slice], 
     """
     faces, views = np.flatnonzero(chosen), len(looks.weights)
     places = np.concatenate([faces + view * len(looks.labels) for view in range(views)])
-    labels, groups = np.tile(looks.labels[faces], views), grouped(np.tile(looks.groups[faces], views))
+    labels, groups = np.tile(looks.labels[faces], views), grouped(np.tile(_left_out_together(looks, faces), views))
     dual = fit_dual([kernel[np.ix_(places, places)] for kernel in kernels], labels, looks.counting(faces), groups)
     coefficients = np.zeros(len(looks.features))
     coefficients[places] = dual.coefficients
@@ -106,6 +107,13 @@ def fit_head(looks: Looks, kernels: Sequence[Features], parts: Sequence[slice], 
             weights[columns] = emphasis * (coefficients @ looks.features[:, columns].astype(np.float64))
     left_out[places] = dual.left_out
     return Head(weights, dual.bias, left_out)
+
+
+def _left_out_together(looks: Looks, chosen: NDArray[np.intp]) -> NDArray[Any]:
+    """Return what the `chosen` (k,) faces that are left out together have in common, (k,)."""
+    groups, labels = looks.groups[chosen], looks.labels[chosen]
+    several = all(len(np.unique(groups[labels == label])) > 1 for label in (0, 1))
+    return groups if several else chosen
 
 
 class Dual(NamedTuple):

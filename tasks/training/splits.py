@@ -39,8 +39,20 @@ def read_split(path: Path) -> Split:
 def of_phase(splits: Mapping[str, Split], phase: Phase) -> dict[str, Split]:
     """Return what of `train` and `valid` a phase uses: the rows of its data sets.
 
-    Raises FauxfaceError when the training split has no face of one of them, or when they lack a class in a split.
+    Raises FauxfaceError when the training split has no face of one of them, when they lack a class in a split, or when
+    the phase takes so few faces that a class of a data set would have none.
     """
+    chosen = _of_phase(splits, phase)
+    kinds = chosen["train"].rows.groupby(["dataset", "label"]).ngroups
+    if phase.most_faces is not None and phase.most_faces < kinds:
+        raise FauxfaceError(
+            f"recipe: phase {phase.name!r} takes at most {phase.most_faces} faces ({phase.looks} looks at each, and "
+            f"`faces` allows {phase.faces}), and there are {kinds} kinds of them, by data set and label. Raise `faces`."
+        )
+    return chosen
+
+
+def _of_phase(splits: Mapping[str, Split], phase: Phase) -> dict[str, Split]:
     if phase.datasets is None:
         return dict(splits)
     known = sorted(splits["train"].rows["dataset"].unique())

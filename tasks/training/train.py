@@ -62,12 +62,14 @@ def train(
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
-    left_out = {}
+    left_out, taken, heads = {}, np.zeros(len(splits["train"].rows), bool), []
     for phase in recipe.stages():
-        used = of_phase(splits, phase)  # raises now what would end the training hours from here
-        left_out[phase.name] = phase.left_out(len(used["train"].rows))
+        used = of_phase(splits, phase)["train"]  # raises now what would end the training hours from here
+        left_out[phase.name] = phase.left_out(len(used.rows))
+        taken |= splits["train"].rows["face_id"].isin(used.rows["face_id"]).to_numpy()
         if phase.method == "ridge":
-            recipe = recipe.with_heads(len(with_fakes(used["train"])))
+            heads = with_fakes(used)
+            recipe = recipe.with_heads(len(heads))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
     from tasks.training.fit import Record, fit
@@ -81,9 +83,15 @@ def train(
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
+    about_faces = {
+        "train_faces": int(taken.sum()),
+        "left_out": left_out,
+        "valid_faces": len(splits["valid"].rows),
+        "nothing_learnt": _nothing_learnt(network, heads),
+    }
     card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     kept.remove()
-    return TrainResult(card, _report(card, fitted, splits, left_out, precision))
+    return TrainResult(card, _report(card, fitted, about_faces, precision))
 
 
 def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe: Recipe) -> dict[str, str]:
@@ -137,12 +145,21 @@ def _save(
     seed: int,
     data: dict[str, str],
 ) -> ModelCard:
-    """Fit temperature and threshold on the validation split and write the artefact."""
+    """Fit temperature and threshold on the validation split and write the artefact.
+
+    Raises FauxfaceError for a network that says the same of every face: no threshold would mean anything.
+    """
     from tasks.training.artefact import About, save_artefact
     from tasks.training.frozen import Frozen
     from tasks.training.zoo import logit_model
 
     logits = Frozen(logit_model(network))(batches)[:, 0]
+    if np.ptp(logits) == 0:
+        raise FauxfaceError(
+            f"training: the network of recipe {recipe.name!r} gives all {len(logits)} validation faces the same logit, "
+            f"{logits[0]:.3g}: it has learnt nothing, and no model was written. Check the labels, add faces or groups "
+            "of faces, or try another recipe or learning rate."
+        )
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
     threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
@@ -166,9 +183,15 @@ def _fingerprint(recipe: Recipe, seed: int, precision: Precision, data: dict[str
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _report(
-    card: ModelCard, fitted: Fitted, splits: dict[str, Split], left_out: dict[str, int], precision: Precision
-) -> dict[str, Any]:
+def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:
+    """Return those of the data sets with `heads` of their own whose head has no weights."""
+    from tasks.training.zoo import linear_layer
+
+    kernel = linear_layer(network).get_weights()[0]
+    return [name for number, name in enumerate(heads) if not kernel[:, number].any()]
+
+
+def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precision: Precision) -> dict[str, Any]:
     progress = fitted.progress
     best = progress.history[progress.best_epoch - 1]
     return {
@@ -178,9 +201,7 @@ def _report(
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
         "resumed_after": fitted.resumed_after,
-        "train_faces": len(splits["train"].rows),
-        "left_out": left_out,
-        "valid_faces": len(splits["valid"].rows),
+        **about_faces,
         "loss": best["loss"],
         "valid_loss": best["val_loss"],
         "valid_auc": card.valid["roc_auc"],

@@ -152,6 +152,7 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         "epochs": 3,
         "best_epoch": 2,
         "resumed_after": 0,
+        "nothing_learnt": ["swaps"],
         "train_faces": faces["train"],
         "left_out": {"head": 0, "probe": 7},
         "valid_faces": faces["valid"],

@@ -128,6 +128,7 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
 def test_faces_that_a_phase_left_out_are_told(html: str) -> None:
     text = " ".join(Page(html).text.split())
     assert "Phase probe left out 7 faces" in text
+    assert "learnt of the fakes of swaps: the model misses them" in text
     assert "Phase head" not in text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tasks.training.augment import Augmenter
 from tasks.training.network_file import read_network
 from tasks.training.probe import fit_heads
 from tasks.training.recipes import Recipe, TransformSpec, load_recipe
+from tasks.training.ridge import log_loss
 from tasks.training.splits import Split, at_most, read_split, with_fakes
 from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
 from tasks.training.zoo.statistics import Seen, align, parts, statistics_of, unaligned
@@ -251,6 +253,76 @@ def test_the_largest_of_several_heads_is_calibrated_too() -> None:
     assert np.mean(1 / (1 + np.exp(-largest))) == pytest.approx(0.5, abs=0.03)
 
 
+def test_several_heads_are_calibrated_by_faces_left_out() -> None:
+    """Of 900 features the heads know their own 200 faces by heart; what they say of others has to be a probability."""
+    random = np.random.default_rng(9)
+
+    def drawn_faces(count: int) -> tuple[Split, NDArray[np.float32]]:
+        split = split_of(np.repeat(["one", "two"], count))
+        values = random.normal(0, 1, (2 * count, 900)).astype(np.float32)
+        values[:, :60] += 0.25 * split.labels[:, None]
+        return split, values
+
+    split, statistics = drawn_faces(100)
+    heads = fit_heads(statistics, [slice(0, 900)], split)
+    others, values = drawn_faces(2000)
+    largest = np.max([values @ head.weights + head.bias for head in heads], axis=0)
+    assert log_loss(largest, others.labels) < min(
+        log_loss(factor * largest, others.labels) + 0.005 for factor in (0.3, 0.5, 2, 3)
+    )
+
+
+def test_a_head_that_learns_nothing_is_no_floor_under_the_others() -> None:
+    """Its constant was the logit of four in five real faces, and nothing told these apart any more."""
+    random = np.random.default_rng(10)
+    names = np.repeat(["one", "two"], [300, 2])
+    split = split_of(names)
+    split = Split(split.path, split.rows.assign(label=np.where(names == "two", 1, split.labels)), split.labels)
+    split.labels[names == "two"] = [0, 1]  # a single fake: without it there is none
+    statistics = random.normal(0, 1, (302, 50)).astype(np.float32)
+    statistics[:, 0] += 2 * split.labels
+    first, second = fit_heads(statistics, [slice(0, 50)], split)
+    assert not second.weights.any()
+    alone = statistics @ first.weights + first.bias
+    assert np.all(alone > second.bias)
+    assert roc_auc_score(split.labels, alone) > 0.9
+    noise = random.normal(0, 1, (40, 600)).astype(np.float32)
+    constants = fit_heads(noise[:4], [slice(0, 600)], split_of(np.repeat(["one", "two"], 2)))
+    assert [head.weights.any() for head in constants] == [False, False]
+    assert min(head.bias for head in constants) > -10  # the model of nothing but these still is one
+
+
+def changed(two: Any, root: Path, change: Callable[[str, pd.DataFrame], pd.DataFrame]) -> Any:
+    """The same faces with other manifests: `change` is given a split's name and rows."""
+    (root / "manifests").mkdir(parents=True)
+    (root / "faces").symlink_to(two.faces)
+    for split in ("train", "valid"):
+        rows = change(split, read_manifest(two.manifests / f"{split}.parquet"))
+        pq.write_table(pa.Table.from_pandas(rows, MANIFEST, preserve_index=False), root / f"manifests/{split}.parquet")
+    return type(two)(root, two.recipe)
+
+
+def test_a_data_set_of_whose_fakes_nothing_was_learnt_is_named(two: Any, tmp_path: Path) -> None:
+    """Of the single fake of `smooth` nothing holds for others."""
+
+    def with_one(split: str, rows: pd.DataFrame) -> pd.DataFrame:
+        fakes = (rows["dataset"] == "smooth") & (rows["label"] == 1)
+        return rows[~fakes | (fakes.cumsum() == 1)] if split == "train" else rows
+
+    toy = changed(two, tmp_path / "few", with_one)
+    assert toy.train(tmp_path / "out").report["nothing_learnt"] == ["smooth"]
+
+
+def test_a_network_that_says_the_same_of_every_face_is_no_model(two: Any, tmp_path: Path) -> None:
+    def one_each(split: str, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[rows["dataset"] == "board"].groupby("label").head(1 if split == "train" else 8)
+
+    toy = changed(two, tmp_path / "few", one_each)
+    with pytest.raises(FauxfaceError, match=r"all 16 validation faces the same logit.*learnt nothing"):
+        toy.train(tmp_path / "out")
+    assert not (tmp_path / "out" / "model").exists()
+
+
 def test_faces_that_are_too_many_are_left_out_and_counted(two: Any, probed: tuple[Path, Any], tmp_path: Path) -> None:
     assert probed[1].report["left_out"] == {"probe": 0}
     recipe = tmp_path / "few.yaml"
@@ -258,6 +330,21 @@ def test_faces_that_are_too_many_are_left_out_and_counted(two: Any, probed: tupl
     report = type(two)(two.root, recipe).train(tmp_path, epochs=5).report
     assert report["left_out"] == {"probe": report["train_faces"] - 43}
     assert report["left_out"]["probe"] == 57
+    assert report["nothing_learnt"] == []
+
+
+def test_a_phase_of_fewer_faces_than_kinds_is_refused(two: Any, tmp_path: Path) -> None:
+    """A data set of which it had no fake would have a head all the same."""
+    path = tmp_path / "fewest.yaml"
+    path.write_text(PROBE.format(size=SIDE).replace("ridge", "ridge, faces: 16, equalise: {}"), encoding="utf-8")
+    recipe = load_recipe(str(path))
+
+    def apart(_: str, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(dataset=rows["dataset"] + [f" {number % 2}" for number in range(len(rows))])
+
+    assert len(faces_for(two, recipe).of(recipe.stages()[0]).rows.labels) == 5
+    with pytest.raises(FauxfaceError, match=r"'probe' takes at most 5 faces.*there are 10 kinds.*Raise `faces`"):
+        faces_for(changed(two, tmp_path / "apart", apart), recipe).of(recipe.stages()[0])
 
 
 def test_what_a_small_kind_lacks_the_others_give(two: Any) -> None:

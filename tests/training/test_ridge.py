@@ -202,6 +202,30 @@ def test_a_head_sees_its_own_faces_alone() -> None:
     np.testing.assert_allclose(head.left_out[~chosen], values[~chosen] @ head.weights + head.bias, atol=1e-4)
 
 
+def test_the_logits_of_a_heads_own_faces_are_those_of_fits_without_them() -> None:
+    """What calibrates several heads together; of 200 features the fit itself knows 60 faces by heart."""
+    values, labels = problem(4, 60, 200, 1.0)
+    chosen = np.arange(60) % 4 != 1
+    head = head_of(values, labels, chosen)
+    np.testing.assert_allclose(head.left_out[chosen], dual_of(values[chosen], labels[chosen]).left_out, atol=1e-5)
+    fitted = values[chosen] @ head.weights + head.bias
+    assert log_loss(fitted, labels[chosen]) < log_loss(head.left_out[chosen], labels[chosen]) - 0.1
+
+
+@pytest.mark.parametrize("single", ["fakes", "reals", "all"])
+def test_faces_of_a_class_of_one_group_are_left_out_one_by_one(single: str) -> None:
+    """Without that group there would be nothing to learn from: of all faces it was a head without weights."""
+    values, labels = problem(13, 60, 100, 2.0)
+    groups = alone(60)
+    groups[{"fakes": labels == 1, "reals": labels == 0, "all": labels >= 0}[single]] = "one group"
+    looks = looks_at(values, labels)
+    everyone = np.ones(60, bool)
+    head = head_of_parts(looks._replace(groups=groups), [whole(values)], everyone)
+    expected = head_of_parts(looks, [whole(values)], everyone)
+    np.testing.assert_array_equal(head.left_out, expected.left_out)
+    assert np.all((head.left_out > 0) == (labels == 1))
+
+
 def test_both_classes_count_the_same() -> None:
     _, labels = problem(5, 40, 10, 1.0)
     weights = balanced(labels)
@@ -234,14 +258,15 @@ def test_the_logit_is_the_log_of_the_odds() -> None:
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
 def test_scores_that_separate_the_classes_have_a_slope_that_ends(scale: float) -> None:
-    labels = (np.arange(40) % 2).astype(np.int8)
+    labels = (np.arange(40) % 4 == 0).astype(np.int8)
     scores = scale * (np.where(labels == 1, 1.0, -1.0) + np.linspace(-0.5, 0.5, 40))
     slope, offset = platt(scores, labels, balanced(labels))
     p_fake = 1 / (1 + np.exp(-(slope * scores + offset)))
     assert np.all((p_fake > 0.5) == (labels == 1))
-    targets = np.where(labels == 1, 21 / 22, 1 / 22)  # Platt's; where the likelihood is highest, both sums are 0
-    assert np.sum(p_fake - targets) == pytest.approx(0, abs=1e-8)
-    assert np.sum((p_fake - targets) * scores / scale) == pytest.approx(0, abs=1e-8)
+    targets = np.where(labels == 1, 11 / 12, 1 / 32)  # Platt's; where the likelihood is highest, both sums are 0
+    far = balanced(labels) * (p_fake - targets)
+    assert np.sum(far) == pytest.approx(0, abs=1e-8)
+    assert np.sum(far * scores / scale) == pytest.approx(0, abs=1e-8)
 
 
 def test_what_cannot_be_learnt_gets_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
