@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Sequence
 
 import albumentations
+import cv2
 import numpy as np
+from albumentations.augmentations.crops.transforms import CropSizeError
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
@@ -20,6 +22,8 @@ from tasks.training.recipes import TransformSpec
 
 # Transforms that a recipe may name beside those of albumentations.
 OWN = {"Jpeg": Jpeg, "RandAugment": RandAugment}
+# What albumentations raises for bad arguments, and when a transform needs more than a picture of a face's size.
+UNFIT = (CropSizeError, ValueError, TypeError, KeyError, NotImplementedError, cv2.error)
 
 
 class Augmenter:
@@ -40,13 +44,19 @@ class Augmenter:
             )
 
     def __call__(self, image: NDArray[np.uint8], seed: Sequence[int]) -> NDArray[np.uint8]:
-        """Return the augmented image, (size, size, 3) uint8; equal seeds give equal images."""
+        """Return the augmented image, (size, size, 3) uint8; equal seeds give equal images.
+
+        Raises FauxfaceError for a transform that such an image cannot go through.
+        """
         pipeline = self._pipeline()
         state = np.random.default_rng(seed)
         if self._equalisation is not None:
             image = equalise(image, self._equalisation, state)
         pipeline.set_random_state(state, random.Random(int(state.integers(2**63))))  # noqa: S311
-        return np.asarray(pipeline(image=image)["image"])
+        try:
+            return np.asarray(pipeline(image=image)["image"])
+        except UNFIT as error:
+            raise FauxfaceError(f"augmentation: a transform does not take a face: {_said(error)}") from None
 
     def _pipeline(self) -> albumentations.Compose:
         """Return this thread's own pipeline: albumentations keeps random state inside its transforms."""
@@ -70,5 +80,9 @@ def build_transform(spec: TransformSpec) -> albumentations.BasicTransform | albu
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # albumentations only warns about an argument that it does not know
             return kind(**inner, **spec.arguments)
-    except (TypeError, ValueError, UserWarning) as error:
-        raise FauxfaceError(f"augmentation: {spec.name}: {' '.join(str(error).split())}") from None
+    except (*UNFIT, UserWarning) as error:
+        raise FauxfaceError(f"augmentation: {spec.name}: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -46,10 +46,7 @@ class Equalisation(Frozen):
 
 
 def equalise(rgb: NDArray[np.uint8], ranges: Equalisation, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Return pixels (side, side, 3), uint8 RGB, scaled to a part of their size and back, then read from a JPEG file.
-
-    Always the same numbers are drawn from `random`, so that what follows is drawn alike whatever the ranges.
-    """
+    """Return pixels (side, side, 3), uint8 RGB, scaled to a part of their size and back, then read from a JPEG file."""
     side = rgb.shape[0]
     smaller = max(round(side * random.uniform(*ranges.scale)), 1)
     down, up = (int(random.choice(kinds)) for kinds in (SHRINKING, GROWING))

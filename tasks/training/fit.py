@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 
+from tasks.params import FauxfaceError
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
@@ -49,8 +50,11 @@ def fit(
     """Train `model` through `phases`, each from the best weights of the one before, and leave the last's best in it.
 
     The loss is taken from the logit, where it cannot saturate. Goes on from the state where that belongs to this
-    training. Raises FauxfaceError when the loss is no number any more.
+    training. Raises FauxfaceError for arguments that an optimizer does not take, before anything is trained, and when
+    the loss is no number any more.
     """
+    for phase in phases:
+        _optimizer(phase, 1)
     trained = logit_model(model)
     saved = record.state.read(trained)
     progress = saved.progress if saved else Progress()
@@ -103,12 +107,20 @@ def _callbacks(phase: Phase, faces: PhaseFaces, progress: Progress, record: Reco
 
 def compile_for(model: keras.Model, phase: Phase, batches: int) -> None:
     """Give a logit model its loss, a fresh optimizer and metrics; `batches` are those of an epoch."""
-    optimizer = OPTIMIZERS[phase.optimizer](_rate(phase, batches), **phase.optimizer_arguments)
     metrics = [
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
         keras.metrics.AUC(name="auc", from_logits=True),
     ]
-    model.compile(optimizer, keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+    model.compile(_optimizer(phase, batches), keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+
+
+def _optimizer(phase: Phase, batches: int) -> keras.optimizers.Optimizer:
+    try:
+        return OPTIMIZERS[phase.optimizer](_rate(phase, batches), **phase.optimizer_arguments)
+    except (TypeError, ValueError) as error:
+        raise FauxfaceError(
+            f"recipe: phase {phase.name!r}: optimizer_arguments of {phase.optimizer}: {' '.join(str(error).split())}"
+        ) from None
 
 
 def _rate(phase: Phase, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -218,6 +218,11 @@ def _transform(entry: Any) -> Any:
     if not isinstance(entry, dict) or len(entry) != 1:
         raise ValueError(f"each step is one transform, written as `Name: {{argument: value}}`, not {entry!r}")
     name, arguments = next(iter(entry.items()))
-    inner = (arguments or {}).get("transforms", [])
-    rest = {key: value for key, value in (arguments or {}).items() if key != "transforms"}
+    arguments = {} if arguments is None else arguments
+    if not isinstance(arguments, dict):
+        raise ValueError(f"{name}: its arguments are written as `argument: value`, not {arguments!r}")
+    inner = arguments.get("transforms", [])
+    if not isinstance(inner, list | tuple):
+        raise ValueError(f"{name}: transforms is a list of transforms, not {inner!r}")
+    rest = {key: value for key, value in arguments.items() if key != "transforms"}
     return {"name": name, "arguments": rest, "transforms": [_transform(one) for one in inner]}

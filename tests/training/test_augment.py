@@ -50,6 +50,12 @@ def test_no_transforms_change_nothing(image: np.ndarray) -> None:
         (TransformSpec(name="HorizontalFlip", arguments={"probability": 1}), "HorizontalFlip: .*probability"),
         (TransformSpec(name="GaussianBlur", arguments={"p": "often"}), "GaussianBlur"),
         (TransformSpec(name="RandomCrop", arguments={"height": 16, "width": 16}), r"gives \(16, 16, 3\)"),
+        (
+            TransformSpec(name="RandomCrop", arguments={"height": 64, "width": 64}),
+            r"Crop size .*\(64, 64\) vs \(32, 32\)",
+        ),
+        (TransformSpec(name="MaskDropout", arguments={"p": 1}), "requires .*mask"),
+        (TransformSpec(name="BasicTransform"), "BasicTransform: NotImplementedError"),
     ],
 )
 def test_a_transform_that_cannot_be_used_is_named(spec: TransformSpec, said: str) -> None:

@@ -89,6 +89,33 @@ def test_a_phase_without_one_class_to_choose_by_is_refused_before_the_training(s
     assert not (tmp_path / "history.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"), [("{momentun: 0.9}", "momentun"), ("{learning_rate: 0.1}", "learning_rate")]
+)
+def test_arguments_that_an_optimizer_does_not_take_are_named_before_the_training(
+    toy: Any, tmp_path: Path, arguments: str, said: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    phases = f"phases:\n  - {{name: first}}\n  - {{name: second, optimizer_arguments: {arguments}}}\n"
+    path.write_text(toy.recipe.read_text(encoding="utf-8") + phases, encoding="utf-8")
+    with pytest.raises(FauxfaceError, match=f"phase 'second': optimizer_arguments of adam: .*{said}"):
+        fit_recipe(toy, load_recipe(str(path)), tmp_path)
+    assert not (tmp_path / "history.csv").exists()
+
+
+def test_data_sets_that_no_phase_names_are_not_counted_as_trained_on(sourced: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    phases = "phases:\n  - {name: one, epochs: 1, datasets: [toy]}\n  - {name: again, epochs: 1, datasets: [toy]}\n"
+    path.write_text(sourced.recipe.read_text(encoding="utf-8") + phases, encoding="utf-8")
+    result = type(sourced)(sourced.root, path).train(tmp_path)
+    rows = read_manifest(sourced.manifests / "train.parquet")
+    assert result.report["train_faces"] == (rows["dataset"] == "toy").sum() < len(rows)
+    assert [result.card.trained_on(name) for name in ("toy", "other")] == [True, False]
+    rest = result.card.model_copy(update={"recipe": {"phases": [{"datasets": ["toy"]}, {"datasets": None}]}})
+    assert rest.trained_on("other")
+    assert rest.model_copy(update={"recipe": {}}).trained_on("other")
+
+
 def test_the_faces_of_a_batch_are_named_as_they_were_in_their_dump(sourced: Any) -> None:
     faces = faces_for(sourced, load_recipe(str(sourced.recipe))).of(phase_of(sourced))
     rows = read_split(sourced.manifests / "train.parquet").rows.iloc[faces.train.order(1)[16:19]]
