@@ -38,6 +38,7 @@ def report(
             pixels = cv2.imdecode(np.frombuffer(archive.read(name), np.uint8), cv2.IMREAD_COLOR)
             path = folder / ("two" if number % 4 == 0 else "one") / Path(name).parent.name / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
+            assert pixels is not None
             assert cv2.imwrite(str(path), pixels)
     (folder / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     workspace = new_workspace(
