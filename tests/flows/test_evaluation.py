@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
@@ -27,9 +29,9 @@ phases:
 
 
 @pytest.fixture(scope="module")
-def report(
+def workspace(
     dumps: Dumps, new_workspace: Callable[[dict[str, Any]], Workspace], tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Any]:
+) -> Workspace:
     """Two data sets of PNG files, of which the recipe's phase uses one."""
     folder = tmp_path_factory.mktemp("png")
     with zipfile.ZipFile(dumps.ffhq(60)) as archive:
@@ -53,6 +55,11 @@ def report(
     )
     for words in (["crop", "one"], ["crop", "two"], ["split"], ["train"], ["evaluate"]):
         workspace.run("fauxface", *words)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def report(workspace: Workspace) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((workspace / "reports/evaluate.json").read_text())
     return found
 
@@ -66,3 +73,14 @@ def test_a_data_set_that_no_phase_used_is_not_in_the_training(report: dict[str, 
     datasets = report["datasets"]
     assert {name: figures["in_training"] for name, figures in datasets.items()} == {"one": True, "two": False}
     assert report["in_domain"]["n"] == datasets["one"]["n"] < report["overall"]["n"]
+
+
+@pytest.mark.usefixtures("report")
+def test_a_model_is_not_measured_on_another_split(workspace: Workspace) -> None:
+    """Which may call test what was training: so it was where a training had failed and left the model of the last."""
+    params = yaml.safe_load((workspace / "params.yaml").read_text())
+    workspace.write_params({**params, "split": {**params["split"], "seed": 4}})
+    workspace.run("fauxface", "split")
+    done = workspace.run("fauxface", "evaluate", check=False)
+    assert done.returncode == 1
+    assert re.search(r"fauxface: data/manifests/train.parquet: is not the split .*fauxface train", done.stderr)
