@@ -19,7 +19,7 @@ def best_threshold(labels: NDArray[np.integer], p_fake: NDArray[np.floating]) ->
     point"): of a few hundred faces the steps themselves have their maximum almost anywhere along a flat top, which
     moves the rate of false alarms by tenths, and other faces do not confirm it (benchmarks/probes.md). The threshold
     lies halfway between two neighbouring probabilities, so that rounding decides nothing; of equally good ones the
-    nearest to 0.5 is taken.
+    nearest to 0.5 is taken, the higher of two. So nothing is called fake where all faces have the same probability.
     """
     scores = np.asarray(p_fake, np.float64)
     values = np.unique(scores)
@@ -29,7 +29,7 @@ def best_threshold(labels: NDArray[np.integer], p_fake: NDArray[np.floating]) ->
     above = [_smoothed_share_above(points, _logits(scores[np.asarray(labels) == label])) for label in (0, 1)]
     gain = above[1] - above[0]  # 2 x balanced accuracy - 1, Youden's index
     best = np.flatnonzero(gain >= gain.max() - 1e-12)
-    return float(edges[best[np.argmin(np.abs(edges[best] - 0.5))]])
+    return float(min(edges[best][::-1], key=lambda edge: abs(edge - 0.5)))
 
 
 def _smoothed_share_above(points: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:

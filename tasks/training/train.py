@@ -83,13 +83,13 @@ def train(
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
+    card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     about_faces = {
         "train_faces": int(taken.sum()),
         "left_out": left_out,
         "valid_faces": len(splits["valid"].rows),
-        "nothing_learnt": _nothing_learnt(network, heads),
+        "nothing_learnt": _nothing_learnt(network, heads) if _tells(card) else with_fakes(splits["train"]),
     }
-    card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
     kept.remove()
     return TrainResult(card, _report(card, fitted, about_faces, precision))
 
@@ -145,21 +145,12 @@ def _save(
     seed: int,
     data: dict[str, str],
 ) -> ModelCard:
-    """Fit temperature and threshold on the validation split and write the artefact.
-
-    Raises FauxfaceError for a network that says the same of every face: no threshold would mean anything.
-    """
+    """Fit temperature and threshold on the validation split and write the artefact."""
     from tasks.training.artefact import About, save_artefact
     from tasks.training.frozen import Frozen
     from tasks.training.zoo import logit_model
 
     logits = Frozen(logit_model(network))(batches)[:, 0]
-    if np.ptp(logits) == 0:
-        raise FauxfaceError(
-            f"training: the network of recipe {recipe.name!r} gives all {len(logits)} validation faces the same logit, "
-            f"{logits[0]:.3g}: it has learnt nothing, and no model was written. Check the labels, add faces or groups "
-            "of faces, or try another recipe or learning rate."
-        )
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
     threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
@@ -181,6 +172,12 @@ def _fingerprint(recipe: Recipe, seed: int, precision: Precision, data: dict[str
     place = (device(), sorted(versions().items()))
     content = repr((recipe.model_dump(mode="json"), seed, precision, sorted(data.items()), place))
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _tells(card: ModelCard) -> bool:
+    """Return whether the model calls some validation faces fake and others real."""
+    counts = card.valid["confusion"]
+    return counts["fake_as_fake"] + counts["real_as_fake"] not in (0, card.valid["n"])
 
 
 def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:

@@ -73,7 +73,11 @@ def test_the_classes_are_smoothed_as_silverman_says(seed: int) -> None:
 
 def test_probabilities_of_nothing_and_of_one_have_a_threshold_between_them() -> None:
     assert best_threshold(np.array([0, 0, 1, 1, 1]), np.array([0, 0, 1, 1, 1], np.float32)) == 0.5
-    assert 0 <= best_threshold(np.array([0, 1]), np.array([0.3, 0.3])) <= 1
+
+
+def test_where_all_faces_have_the_same_probability_none_is_called_fake() -> None:
+    for same in (0.0, 0.3, 0.5, 0.9):
+        assert best_threshold(np.array([0, 1, 1]), np.full(3, same)) > same
 
 
 def test_a_clean_gap_is_cut_in_its_middle() -> None:
