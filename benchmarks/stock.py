@@ -10,7 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.params import CropParams
+
 Boxes = NDArray[np.float32]
+ALIKE = CropParams(size=128, margin=0.3, scale="fit", reencode=None)  # crops that are resampled, as a script does
 
 
 @contextmanager

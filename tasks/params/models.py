@@ -117,17 +117,17 @@ class CropParams(Frozen):
     # Confidence that P-Net, R-Net and O-Net ask for.
     thresholds: tuple[float, float, float] = (0.7, 0.7, 0.8)
     keep: Keep = "largest"
-    size: int = Field(128, ge=32, le=1024)
+    size: int = Field(256, ge=32, le=1024)
     # Added on each side of the square box, as a fraction of its side.
-    margin: float = Field(0.3, ge=0, le=2)
+    margin: float = Field(0.2, ge=0, le=2)
     align: bool = False
     # `fit` resamples the square to `size`; `native` cuts `size` pixels as they are, from the picture reduced by the
     # power of two that comes nearest: resampling blurs the traces by which generated pictures are told.
-    scale: Literal["fit", "native"] = "fit"
+    scale: Literal["fit", "native"] = "native"
     border: Literal["reflect", "replicate", "black"] = "reflect"
     # Quality, 1 to 100, of a JPEG file that every crop is written to and read from in memory, null: none. Sources then
     # share their last encoding, and a picture that was never a JPEG file of this size cannot be told by that alone.
-    reencode: int | None = Field(None, ge=1, le=100)
+    reencode: int | None = Field(75, ge=1, le=100)
     # Search images without a face turned by 90, 180 and 270 degrees as well.
     second_look: bool = False
     # Of the detector's networks. bf16 is faster on processors that have it, and moves boxes by a pixel or two.
@@ -145,7 +145,10 @@ class CropParams(Frozen):
     @model_validator(mode="after")
     def _turns_only_what_is_resampled(self) -> Self:
         if self.align and self.scale == "native":
-            raise ValueError("align: true turns a crop, and so resamples it; scale: native does not: drop one of them")
+            raise ValueError(
+                "align: true turns a crop, and so resamples it; scale: native, the default, does not: set scale: fit, "
+                "or drop align"
+            )
         return self
 
     def recipe(self) -> dict[str, Any]:
@@ -173,7 +176,7 @@ class SplitParams(Frozen):
 class TrainParams(Frozen):
     """The recipe and, where not null, what overrides its own figures."""
 
-    recipe: str = "cnn3"
+    recipe: str = "default"
     epochs: int | None = Field(None, ge=1)
     batch_size: int | None = Field(None, ge=1)
     learning_rate: float | None = Field(None, gt=0)

@@ -93,5 +93,6 @@ def _crop_of(member: Member, row: Row, side: int) -> Pixels | str:
     except ImageError as error:
         return str(error.status)
     box = np.array([row[f"box_{name}"] for name in ("x", "y", "width", "height")], np.float32)
-    crop = crop_face(pixels, box, np.reshape(row["landmarks"], (5, 2)), CropParams(size=side, border="black")).rgb
+    params = CropParams(size=side, margin=0.3, scale="fit", border="black", reencode=None)  # to look at
+    crop = crop_face(pixels, box, np.reshape(row["landmarks"], (5, 2)), params).rgb
     return np.ascontiguousarray(np.rot90(crop, -(row["rotation"] // 90)))

@@ -15,6 +15,10 @@ Pixels = NDArray[np.uint8]
 POINTS = np.array([[40, 40], [60, 40], [50, 50], [42, 60], [58, 60]], np.float32)
 
 
+def resampled(**changes: Any) -> CropParams:
+    return CropParams(**{"margin": 0.3, "scale": "fit", "reencode": None, **changes})
+
+
 def box(*values: float) -> NDArray[np.float32]:
     return np.array(values, np.float32)
 
@@ -26,7 +30,7 @@ def coordinates(size: int = 200) -> Pixels:
 
 
 def test_a_crop_of_its_own_size_is_cut_out_untouched() -> None:
-    params = CropParams(size=64, margin=0.5)
+    params = resampled(size=64, margin=0.5)
     crop = crop_face(coordinates(), box(84, 74, 32, 20), POINTS, params)
     assert crop_side(box(84, 74, 32, 20), params) == 64
     assert crop.padding == 0
@@ -35,7 +39,7 @@ def test_a_crop_of_its_own_size_is_cut_out_untouched() -> None:
 
 @pytest.mark.parametrize("size", [32, 100, 160])
 def test_the_size_is_always_the_one_asked_for(size: int) -> None:
-    crop = crop_face(coordinates(), box(60, 60, 50, 70), POINTS, CropParams(size=size))
+    crop = crop_face(coordinates(), box(60, 60, 50, 70), POINTS, resampled(size=size))
     assert crop.rgb.shape == (size, size, 3)
     middle = crop.rgb[size // 2 - 1 : size // 2 + 1, size // 2 - 1 : size // 2 + 1].astype(float).mean(axis=(0, 1))
     np.testing.assert_allclose(middle[:2], [84.5, 94.5], atol=1)
@@ -43,7 +47,7 @@ def test_the_size_is_always_the_one_asked_for(size: int) -> None:
 
 @pytest.mark.parametrize("border", ["reflect", "replicate", "black"])
 def test_padding_is_recorded(border: Literal["reflect", "replicate", "black"]) -> None:
-    params = CropParams(size=40, margin=0, border=border)
+    params = resampled(size=40, margin=0, border=border)
     crop = crop_face(coordinates(), box(-10, -20, 40, 40), POINTS, params)
     assert crop.padding == pytest.approx(1 - (30 * 20) / 1600, abs=1e-4)
     np.testing.assert_array_equal(crop.rgb[20:, 10:], coordinates()[:20, :30])
@@ -52,7 +56,7 @@ def test_padding_is_recorded(border: Literal["reflect", "replicate", "black"]) -
 
 
 def test_a_margin_far_beyond_a_small_picture() -> None:
-    crop = crop_face(coordinates(30), box(0, 0, 30, 30), POINTS, CropParams(size=64, margin=2))
+    crop = crop_face(coordinates(30), box(0, 0, 30, 30), POINTS, resampled(size=64, margin=2))
     assert crop.rgb.shape == (64, 64, 3)
     assert crop.padding == pytest.approx(1 - 1 / 25, abs=0.01)
 
@@ -65,7 +69,7 @@ def test_alignment_brings_the_eyes_level_and_keeps_the_scale(angle: float) -> No
     picture = np.zeros((200, 200, 3), np.uint8)
     for x, y in landmarks[:2].round().astype(int):
         picture[y - 1 : y + 2, x - 1 : x + 2] = 255
-    params = CropParams(size=96, margin=0.5, align=True)
+    params = resampled(size=96, margin=0.5, align=True)
     crop = crop_face(picture, box(76, 76, 48, 48), landmarks, params)
     rows, columns = np.nonzero(crop.rgb[..., 0] > 60)
     left, right = columns < 48, columns > 48
@@ -76,11 +80,11 @@ def test_alignment_brings_the_eyes_level_and_keeps_the_scale(angle: float) -> No
 
 def test_a_turned_square_beyond_the_corner_counts_as_padding() -> None:
     landmarks = np.array([[0, 0], [10, 10], [5, 5], [5, 5], [5, 5]], np.float32)  # 45 degrees
-    params = CropParams(size=40, margin=0, align=True)
+    params = resampled(size=40, margin=0, align=True)
     crop = crop_face(coordinates(), box(-20, -20, 40, 40), landmarks, params)
     assert crop.padding == pytest.approx(0.75, abs=0.01)
 
 
 def test_same_input_same_bytes() -> None:
-    arguments: Any = (coordinates(), box(20.3, 31.7, 55.5, 61.1), POINTS, CropParams(align=True))
+    arguments: Any = (coordinates(), box(20.3, 31.7, 55.5, 61.1), POINTS, resampled(align=True))
     assert crop_face(*arguments).rgb.tobytes() == crop_face(*arguments).rgb.tobytes()

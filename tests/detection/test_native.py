@@ -26,8 +26,8 @@ from tasks.params import CropParams
 from tasks.sources import Member
 
 Pixels = NDArray[np.uint8]
-NATIVE = CropParams(scale="native", size=256, margin=0.2)
-FIT = CropParams(size=256, margin=0.2)
+NATIVE = CropParams(scale="native", size=256, margin=0.2, reencode=None)
+FIT = CropParams(scale="fit", size=256, margin=0.2, reencode=None)
 POINTS = np.zeros((5, 2), np.float32)
 REDUCED = {
     1: cv2.IMREAD_COLOR_RGB,
@@ -134,7 +134,7 @@ def test_faces_of_every_size_in_one_photograph(groups: Any) -> None:
     pad = np.zeros((height - far.shape[0], far.shape[1], 3), np.uint8)
     photo = np.concatenate([near, np.concatenate([far, pad])], axis=1).astype(np.uint8)
     data = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))[1].tobytes()
-    params = CropParams(scale="native", size=112, min_face=80)
+    params = scale_of(NATIVE, size=112, margin=0.3, min_face=80)
     detector = FaceDetector(80, params.thresholds)
     assert detector.reduction(photo.shape[1], photo.shape[0]) == 4
     (result,) = looked_at([data], params, "all", detector)
@@ -162,7 +162,7 @@ def test_a_face_too_small_is_resampled_as_before(people: list[bytes]) -> None:
 
 @pytest.mark.parametrize("size", [48, 64, 96])
 def test_the_window_stays_in_the_picture_where_it_can(groups: Any, crowds: Any, size: int) -> None:
-    params = CropParams(scale="native", size=size, min_face=20)
+    params = scale_of(NATIVE, size=size, margin=0.3, min_face=20)
     files = [*groups.files.values(), *list(crowds.files.values())[:20]]
     cut = 0
     for result, data in zip(looked_at(files, params, "all"), files, strict=True):
@@ -242,7 +242,7 @@ def test_the_window_holds_the_centre_and_as_much_picture_as_it_can(length: int, 
 def test_any_box_in_any_picture_gives_the_size(
     width: int, height: int, place: tuple[float, float, float, float], size: int, margin: float
 ) -> None:
-    params = CropParams(scale="native", size=size, margin=margin)
+    params = scale_of(NATIVE, size=size, margin=margin)
     x, y = place[0] * width, place[1] * height
     box = np.array([x, y, min(place[2] * width, width - x), min(place[3] * height, height - y)], np.float32)
     rows, columns = np.mgrid[0:height, 0:width]
@@ -265,7 +265,7 @@ def test_any_box_in_any_picture_gives_the_size(
 def test_what_is_missing_of_a_small_picture_is_border() -> None:
     picture = np.arange(200 * 300 * 3).reshape(200, 300, 3).astype(np.uint8)
     box = np.array([100, 20, 150, 160], np.float32)
-    params = CropParams(scale="native", size=256, margin=0.3, border="black")
+    params = scale_of(NATIVE, size=256, margin=0.3, border="black")
     crop = crop_face(picture, box, POINTS, params)
     assert crop.padding == pytest.approx(1 - 200 / 256)
     above = 128 - 100  # centred downwards; across it would reach 3 pixels beyond the right side, so it is moved
@@ -298,11 +298,10 @@ def test_a_crop_can_be_what_a_jpeg_file_keeps_of_it(small: list[bytes], params: 
 
 
 def test_a_model_is_bound_to_the_setting() -> None:
-    assert CropParams(scale="native").recipe() != CropParams().recipe()
-    assert CropParams().scale == "fit"
+    assert NATIVE.recipe() != FIT.recipe()
 
 
-def test_the_default_is_what_it_was(small: list[bytes]) -> None:
+def test_a_fit_crop_is_resampled(small: list[bytes]) -> None:
     decoded = decode(small[0], max_pixels=10**8).pixels
     (result,) = looked_at([small[0]], FIT)
     face = result.faces[0]

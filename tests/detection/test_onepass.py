@@ -22,7 +22,7 @@ from tasks.sources import Member
 from tasks.sources.status import Status
 
 Pixels = NDArray[np.uint8]
-PARAMS = CropParams(min_face=20, thresholds=(0.6, 0.7, 0.8), size=96)
+PARAMS = CropParams(min_face=20, thresholds=(0.6, 0.7, 0.8), size=96, margin=0.3, scale="fit", reencode=None)
 
 
 def jpeg(picture: Pixels) -> bytes:

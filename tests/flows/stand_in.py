@@ -14,7 +14,7 @@ from tasks.scoring.card import ARCHITECTURE, CARD, FILES, SCORER, WEIGHTS, Model
 
 SIZE = 32
 THRESHOLD, STRICT = 0.5, 0.9
-CROP = CropParams(size=64)
+CROP = CropParams(size=64, margin=0.3, scale="fit", reencode=None)
 
 
 def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:

@@ -180,7 +180,7 @@ def test_a_second_repro_does_nothing_and_each_change_reruns_what_depends_on_it(
     ran = workspace.repro()
     assert [stage for stage in ran if stage.startswith("crop@")] == ["crop@omi_more"]
 
-    workspace.write_params({**params, "crop": {**params["crop"], "margin": 0.2}})
+    workspace.write_params({**params, "crop": {**params["crop"], "margin": 0.3}})
     ran = workspace.repro()
     assert {"crop@ffhq", "crop@dfdc", "crop@omi", "split", "train", "evaluate", "score", "report"} >= set(ran)
     assert {"crop@ffhq", "crop@dfdc", "crop@omi", "train", "evaluate", "score", "report"} <= set(ran)

@@ -34,7 +34,14 @@ def test_a_minimal_file_gets_defaults_and_each_entry_its_name() -> None:
     params = parse_params(MINIMAL, "params.yaml")
     assert params.datasets["faces"].name == "faces"
     assert params.datasets["faces"].use == "split"
-    assert params.train.recipe == "cnn3"
+    assert params.train.recipe == "default"
+
+
+def test_a_key_that_is_left_out_means_what_the_projects_own_params_say(project: Path) -> None:
+    own, minimal = load_params(project / "params.yaml"), parse_params(MINIMAL, "params.yaml")
+    for section in type(own).model_fields.keys() - {"datasets", "score"}:
+        assert getattr(minimal, section) == getattr(own, section), section
+    assert minimal.score.model_copy(update={"archives": own.score.archives}) == own.score
 
 
 def test_rules_are_told_apart_by_their_name() -> None:
@@ -58,7 +65,7 @@ def test_rules_are_told_apart_by_their_name() -> None:
         ({"crop": {"keep": "biggest"}}, ["crop.keep", "'largest'", "'biggest'"]),
         ({"crop": {"thresholds": [0.6, 0.7, 1.5]}}, ["crop.thresholds", "between 0 and 1"]),
         ({"crop": {"scale": "nativ"}}, ["crop.scale", "'fit'", "'native'", "'nativ'"]),
-        ({"crop": {"scale": "native", "align": True}}, ["crop", "align: true", "scale: native", "drop one"]),
+        ({"crop": {"scale": "native", "align": True}}, ["crop", "align: true", "scale: native", "set scale: fit"]),
         ({"split": {"valid": 0.6, "test": 0.6}}, ["split", "1.2", "nothing to train on"]),
         ({"score": {"archives": {"x": {}}}}, ["score.archives.x.source", "missing"]),
         ({"score": {"archives": [{"source": "x"}]}}, ["score.archives", "mapping from names"]),
