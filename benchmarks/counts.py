@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.detect import Timer
 from benchmarks.sizes import readable
-from benchmarks.stock import ALIKE
+from benchmarks.stock import RESAMPLED
 from tasks.detection.detector import FaceDetector
 from tasks.detection.onepass import faces_of
 from tasks.params import CropParams
@@ -28,10 +28,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("source", help="folder or archive of photographs; held in memory")
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 20_000])
-    parser.add_argument("--min-face", type=float, default=ALIKE.min_face, help="pixels, or fraction below 1")
+    parser.add_argument("--min-face", type=float, default=RESAMPLED.min_face, help="pixels, or fraction below 1")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    params = ALIKE.model_copy(update={"min_face": arguments.min_face})
+    params = RESAMPLED.model_copy(update={"min_face": arguments.min_face})
     detector = FaceDetector(params.min_face, params.thresholds)
     members = list(readable(arguments.source))
     print(f"{arguments.source}: {len(members)} images in turn, smallest face {params.min_face:g}")

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.steps import watching
-from benchmarks.stock import ALIKE, Boxes, Stock
+from benchmarks.stock import RESAMPLED, Boxes, Stock
 from tasks.detection.boxes import iou
 from tasks.detection.detector import THRESHOLDS, FaceDetector
 from tasks.detection.onepass import ImageResult, faces_of
@@ -36,13 +36,13 @@ def main() -> None:
     parser.add_argument("source", help="folder or archive of photographs")
     parser.add_argument("--limit", type=int, help="only the first N images")
     parser.add_argument("--stock-images", type=int, default=50, help="the stock package is slow: it gets this many")
-    parser.add_argument("--min-face", type=float, default=ALIKE.min_face, help="pixels, or fraction below 1")
+    parser.add_argument("--min-face", type=float, default=RESAMPLED.min_face, help="pixels, or fraction below 1")
     parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
     members = [member for member in open_source(arguments.source).members() if member.path.lower().endswith(IMAGES)]
     members = members[: arguments.limit]
-    params = ALIKE.model_copy(update={"min_face": arguments.min_face, "thresholds": THRESHOLDS, "keep": "all"})
+    params = RESAMPLED.model_copy(update={"min_face": arguments.min_face, "thresholds": THRESHOLDS, "keep": "all"})
     detector = FaceDetector(params.min_face, THRESHOLDS, precision=arguments.precision)
     print(f"{arguments.source}: {len(members)} images, smallest face {params.min_face:g}, {arguments.precision}")
     compare(members, members[: arguments.stock_images], params, detector, arguments.threads)

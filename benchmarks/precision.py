@@ -31,7 +31,6 @@ from tasks.scoring.card import SCORER, ModelCard
 from tasks.scoring.classifier import Classifier, Scorer
 from tasks.scoring.crops import load_crops, read_manifest
 
-PRECISIONS: tuple[Precision, Precision] = ("f32", "bf16")
 TIMED = 512  # faces
 
 
@@ -47,22 +46,31 @@ def main() -> None:
     arguments = parser.parse_args()
     threads = len(os.sched_getaffinity(0))
     faces = arguments.faces or arguments.manifests[0].parent.parent / "faces"
-    classifiers = {name: Classifier.load(arguments.model, threads, name) for name in PRECISIONS}
-    real = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    if not real:
+    has_bf16 = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if not has_bf16:
         print("This processor has no bf16: weights and layers' outputs are rounded to it and computed with at f32.")
-        classifiers["bf16"] = _rounding(arguments.model / SCORER, classifiers["f32"].card, threads)
-    f32, bf16 = (_scored(arguments.manifests, faces, classifiers[name], threads) for name in PRECISIONS)
-    card = classifiers["f32"].card
+    precise = Classifier.load(arguments.model, threads)
+    card = precise.card
+    coarse = (
+        Classifier.load(arguments.model, threads, "bf16")
+        if has_bf16
+        else _rounding(arguments.model / SCORER, card, threads)
+    )
+    f32, bf16 = (_scored(arguments.manifests, faces, classifier, threads) for classifier in (precise, coarse))
     print(f"model {card.model_id}, {card.input_size} px, {threads} threads")
     print(
         f"{'faces':24}{'n':>7}{'AUC f32':>10}{'AUC bf16':>10}{'flipped':>9}{'strict':>9}{'p_fake moved':>14}{'most':>8}"
     )
     for line in _lines(f32, bf16, card):
         print(line)
-    if real:
+    if has_bf16:
         rows = pd.concat([read_manifest(path) for path in arguments.manifests], ignore_index=True)
-        _print_speed(classifiers, rows.sample(min(TIMED, len(rows)), random_state=1), faces, arguments.rounds)
+        _print_speed(
+            {"f32": precise, "bf16": coarse},
+            rows.sample(min(TIMED, len(rows)), random_state=1),
+            faces,
+            arguments.rounds,
+        )
 
 
 def _rounding(scorer: Path, card: ModelCard, threads: int) -> Classifier:
@@ -75,8 +83,7 @@ def _rounding(scorer: Path, card: ModelCard, threads: int) -> Classifier:
             if last or output.get_element_type() != openvino.Type.f32:
                 continue
             if node.get_type_name() == "Constant":
-                values = np.asarray(node.data, np.float32)
-                rounded = ops.constant(_to_bf16(values))
+                rounded = ops.constant(_to_bf16(np.asarray(node.data, np.float32)))
             else:  # Veltkamp's splitting: OpenVINO removes a conversion there and back
                 large = ops.multiply(output, ops.constant(np.float32(2**16 + 1)))
                 rounded = ops.subtract(large, ops.subtract(large, output))
@@ -120,7 +127,7 @@ def _auc(labels: pd.Series[int], values: pd.Series[float]) -> str:
 def _print_speed(classifiers: dict[Precision, Classifier], rows: pd.DataFrame, faces: Path, rounds: int) -> None:
     """Print faces a second of both, after a round that is not timed."""
     crops = load_crops(rows, faces, classifiers["f32"].card.input_size, len(os.sched_getaffinity(0)))
-    seconds: dict[Precision, list[float]] = {name: [] for name in PRECISIONS}
+    seconds: dict[Precision, list[float]] = {name: [] for name in classifiers}
     for _ in range(rounds + 1):
         for name, classifier in classifiers.items():
             started = time.perf_counter()

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 
 from benchmarks.detect import Timer, run, run_singly
-from benchmarks.stock import ALIKE, Stock
+from benchmarks.stock import RESAMPLED, Stock
 from tasks.detection.detector import FaceDetector
 from tasks.imaging.decode import ImageError, decode
 from tasks.params import CropParams
@@ -36,10 +36,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="longer sides in pixels")
     parser.add_argument("--images", type=int, default=64, help="in each folder")
     parser.add_argument("--stock-images", type=int, default=3, help="the stock package is slow: it gets this many")
-    parser.add_argument("--min-face", type=float, default=ALIKE.min_face, help="pixels, or fraction below 1")
+    parser.add_argument("--min-face", type=float, default=RESAMPLED.min_face, help="pixels, or fraction below 1")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    params = ALIKE.model_copy(update={"min_face": arguments.min_face, "keep": "all"})
+    params = RESAMPLED.model_copy(update={"min_face": arguments.min_face, "keep": "all"})
     detector = FaceDetector(params.min_face, params.thresholds)
     stock = Stock()
     print(f"{arguments.source}, {arguments.images} images a size, smallest face {params.min_face:g}")
@@ -54,7 +54,7 @@ def main() -> None:
 def write_folder(folder: Path, source: str, size: int, images: int) -> None:
     """Write so many JPEGs with a longer side of `size` pixels, from the source's images in turn."""
     for number, member in enumerate(islice(cycle(readable(source)), images)):
-        pixels = decode(member.data or b"", max_pixels=ALIKE.max_pixels).pixels
+        pixels = decode(member.data or b"", max_pixels=RESAMPLED.max_pixels).pixels
         scale = size / max(pixels.shape[:2])
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         scaled = cv2.cvtColor(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=how), cv2.COLOR_RGB2BGR)
@@ -67,7 +67,7 @@ def readable(source: str) -> Iterator[Member]:
     found = False
     for member in open_source(source).members():
         try:
-            decode(member.data or b"", max_pixels=ALIKE.max_pixels)
+            decode(member.data or b"", max_pixels=RESAMPLED.max_pixels)
         except ImageError:
             continue
         found = True

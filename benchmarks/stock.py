@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tasks.params import CropParams
 
 Boxes = NDArray[np.float32]
-ALIKE = CropParams(size=128, margin=0.3, scale="fit", reencode=None)  # crops that are resampled, as a script does
+RESAMPLED = CropParams(size=128, margin=0.3, scale="fit", reencode=None)  # as a script makes crops
 
 
 @contextmanager

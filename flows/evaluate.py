@@ -12,43 +12,27 @@ from flows.runners import as_task, threads_of
 from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
 from tasks.evaluation.evaluate import Evaluation
 from tasks.evaluation.evaluate import evaluate as measure
-from tasks.evaluation.frames import feature_rows, scored_rows
-from tasks.params import FauxfaceError, load_params
-from tasks.params.files import atomic_write, sha256_file, write_json
-from tasks.scoring.card import ModelCard
+from tasks.evaluation.frames import require_its_split, scored_rows, training_rows
+from tasks.params import load_params
+from tasks.params.files import atomic_write, write_json
 from tasks.scoring.classifier import Classifier
 
 
 @flow(name="evaluate")
 def evaluate(params_file: Path) -> dict[str, Any]:
-    """Write reports/evaluate.json and the points of the plots in reports/evaluate/*.csv.
-
-    Raises FauxfaceError for a model that was trained or calibrated on another split: it may know the test faces.
-    """
+    """Write reports/evaluate.json and the points of the plots in reports/evaluate/*.csv."""
     params = load_params(params_file)
     workers, started = threads_of(params.runner), time.monotonic()
     classifier = Classifier.load(MODEL, workers)
     card = classifier.card
-    _require_its_split(card)
+    require_its_split(card, MANIFESTS)
     scored = as_task(scored_rows, "score-faces")
     valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
-    features = feature_rows(MANIFESTS / "train.parquet", FACES)
-    features = features[features["dataset"].map(card.trained_on)]
+    features = training_rows(card, MANIFESTS, FACES)
     figures = as_task(measure, "measure")
     evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate)
     _write(evaluation, time.monotonic() - started)
     return evaluation.report
-
-
-def _require_its_split(card: ModelCard) -> None:
-    for side in ("train", "valid"):
-        manifest = MANIFESTS / f"{side}.parquet"
-        # A missing one is told where it is read.
-        if manifest.is_file() and sha256_file(manifest) != card.data.get(side):
-            raise FauxfaceError(
-                f"{manifest}: is not the split that model {card.model_id} was made with, so it may know the faces of "
-                "the test split. Train again: `fauxface train` or `dvc repro`."
-            )
 
 
 def _write(evaluation: Evaluation, seconds: float) -> None:

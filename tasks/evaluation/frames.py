@@ -9,8 +9,29 @@ import numpy as np
 import pandas as pd
 
 from tasks.evaluation.baseline import FEATURES
+from tasks.params import FauxfaceError
+from tasks.params.files import sha256_file
+from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import by_shard, read_crops, read_manifest, read_shard
+
+
+def require_its_split(card: ModelCard, manifests: Path) -> None:
+    """Raise FauxfaceError where a model was trained or calibrated on another split: it may know the test faces."""
+    for side in ("train", "valid"):
+        manifest = manifests / f"{side}.parquet"
+        # A missing one is told where it is read.
+        if manifest.is_file() and sha256_file(manifest) != card.data.get(side):
+            raise FauxfaceError(
+                f"{manifest}: is not the split that model {card.model_id} was made with, so it may know the faces of "
+                "the test split. Train again: `fauxface train` or `dvc repro`."
+            )
+
+
+def training_rows(card: ModelCard, manifests: Path, faces: Path) -> pd.DataFrame:
+    """Return the `feature_rows` that a model was trained on."""
+    rows = feature_rows(manifests / "train.parquet", faces)
+    return rows[rows["dataset"].map(card.trained_on)]
 
 
 def feature_rows(manifest: Path, faces: Path) -> pd.DataFrame:
