@@ -105,11 +105,13 @@ class ArchiveParams(Frozen):
     @classmethod
     def _is_an_encoding(cls, encoding: str | None) -> str | None:
         try:
-            return encoding and b"".decode(encoding) + encoding
-        except LookupError:
+            if encoding is not None:
+                b"name".decode(encoding, "backslashreplace")
+        except (LookupError, UnicodeError):
             raise ValueError(
                 f"{encoding!r} is no encoding of text that Python knows; try cp932, gbk, big5, euc-kr or latin-1"
             ) from None
+        return encoding
 
 
 class DatasetParams(ArchiveParams):

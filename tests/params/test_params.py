@@ -34,6 +34,7 @@ def test_a_minimal_file_gets_defaults_and_each_entry_its_name() -> None:
     params = parse_params(MINIMAL, "params.yaml")
     assert params.datasets["faces"].name == "faces"
     assert params.datasets["faces"].use == "split"
+    assert params.datasets["faces"].encoding is None
     assert params.train.recipe == "default"
 
 
@@ -69,6 +70,9 @@ def test_rules_are_told_apart_by_their_name() -> None:
         ({"split": {"valid": 0.6, "test": 0.6}}, ["split", "1.2", "nothing to train on"]),
         ({"score": {"archives": {"x": {}}}}, ["score.archives.x.source", "missing"]),
         ({"score": {"archives": [{"source": "x"}]}}, ["score.archives", "mapping from names"]),
+        ({"score": {"archives": {"x": {"source": "x", "encoding": "sjsi"}}}}, ["archives.x.encoding", "try cp932"]),
+        ({"score": {"archives": {"x": {"source": "x", "encoding": "base64"}}}}, ["archives.x.encoding", "encoding"]),
+        ({"score": {"archives": {"x": {"source": "x", "encoding": "idna"}}}}, ["archives.x.encoding", "encoding"]),
         ({"runner": {"kind": "cluster"}}, ["runner.kind", "'threads'", "'cluster'"]),
     ],
 )

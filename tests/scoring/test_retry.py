@@ -143,3 +143,25 @@ def test_parts_of_other_settings_are_no_start_for_a_retry(bright_job: ScoreJob, 
     score(other, source)
     rows = bright_job.folder.read().to_pylist()
     assert len(rows) == 9, "one face of each photograph, and the text"
+
+
+def test_system_files_and_sidecars_are_no_failures_and_are_not_tried_again(
+    bright_job: ScoreJob, photos: Path, decoded: list[str]
+) -> None:
+    (photos / "text.jpg").unlink()
+    for name, content in ((".DS_Store", "x"), ("._1.jpg", "x"), ("0.json", "{}")):
+        (photos / name).write_text(content)
+    source = open_source(str(photos))
+    score(bright_job, source)
+    rows = bright_job.folder.read().to_pylist()
+    assert {row["member"]: row["status"] for row in rows if row["status"] not in ("ok", "no_face")} == {
+        ".DS_Store": "system_file",
+        "._1.jpg": "system_file",
+        "0.json": "metadata",
+    }
+    decoded.clear()
+    again = replace(bright_job, retry=True)
+    counts = [finished_shard(again, shard.index) for shard in source.shards(3)]
+    assert [each and each.failures for each in counts] == [0] * 4
+    score(again, source)
+    assert decoded == []
