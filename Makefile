@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo server test test-all lint lock clean
+.PHONY: help demo server test test-all lint docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -48,6 +48,10 @@ lint: $(STAMP) ## Check style and types
 	ruff format --check .
 	mypy
 
+docs: $(STAMP) ## Write the reference of commands and build the documentation into site/
+	python docs/generate.py
+	python -m mkdocs build --quiet
+
 lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 	$(PYTHON) -m venv $(VENV)/uv
 	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
@@ -55,5 +59,5 @@ lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 clean: ## Remove the environment, caches and everything the pipeline made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf data/raw/* data/faces/* data/manifests data/model data/archives data/scores data/.state reports/* .dvc/cache .dvc/tmp
