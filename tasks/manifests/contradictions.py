@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +47,11 @@ def _both_labels(rows: pd.DataFrame, by: str) -> pd.Series[bool]:
 def _crop_hashes(rows: pd.DataFrame, faces_root: Path) -> list[str]:
     """Return the hash of each face's stored crop, in the order of `rows`; a shard is read once."""
     hashes: dict[Any, str] = {}
-    for (dataset, shard), part in rows.groupby(["dataset", "shard"]):
-        crops = pq.read_table(faces_root / dataset / shard_name(shard), columns=["image"])["image"]
-        picked: Sequence[Any] = crops.take(pa.array(part["row"])).to_pylist()
+    shards = rows[["dataset", "shard"]].drop_duplicates().itertuples(index=False)
+    for dataset, shard in shards:
+        part = rows[(rows["dataset"] == dataset) & (rows["shard"] == shard)]
+        crops = pq.read_table(faces_root / str(dataset) / shard_name(int(shard)), columns=["image"])["image"]
+        picked = crops.take(pa.array(part["row"])).to_pylist()
         hashes |= {
             place: hashlib.sha256(crop["bytes"]).hexdigest() for place, crop in zip(part.index, picked, strict=True)
         }

@@ -77,6 +77,8 @@ def _of_dataset(faces_root: Path, dataset: DatasetParams) -> tuple[pa.Table, _Js
 def _pictures(images: Path) -> tuple[list[tuple[str, str | None]], list[Picture]]:
     """Return the inputs that may be pictures: what tells a face's image (path, image_id), and what rules look at."""
     try:
+        if "annotations" not in pq.read_schema(images).names:
+            raise FauxfaceError(f"{images}: is of an older version. {AGAIN}")
         rows = pq.read_table(images, columns=["member", "image_id", "status", "annotations"]).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise FauxfaceError(f"{images}: cannot be read ({error}). {AGAIN}") from None

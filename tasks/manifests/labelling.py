@@ -22,6 +22,7 @@ from tasks.params import (
     FolderLabel,
     RegexGroup,
 )
+from tasks.sources.annotations import FILE_KEY
 
 Value = TypeVar("Value", int, str)
 _NAMES = {"real": REAL, "fake": FAKE}
@@ -36,8 +37,6 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
-# The annotation that names the file of a data set of several in which an image lay.
-FILE = "__file__"
 _FILE_SUFFIXES = (".parquet", ".pq", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2", ".zip")
 _SHOWN = 3
 
@@ -148,7 +147,7 @@ def _one_of(found: Sequence[str], words: Mapping[str, Value], what: str, kind: s
     if len(meant) == 1:
         return meant.pop()
     if meant:
-        raise DoesNotFitError(f"no {what}: the path has {kind}s of more than one {what}")
+        raise DoesNotFitError(f"no {what}: the path names more than one {what}")
     raise DoesNotFitError(f"no {what}: the path has no {kind} named {', '.join(words)}")
 
 
@@ -191,14 +190,14 @@ def _regex_group(member: str, pattern: re.Pattern[str]) -> str:
 
 def _given_split(picture: Picture) -> str:
     """Return the split that a folder of the path names, or the file that the image came in: train-00000.parquet."""
-    file = (picture.annotations or {}).get(FILE, "")
+    file = (picture.annotations or {}).get(FILE_KEY, "")
     parts = [*_folders(picture.member), *_folders(file), PurePosixPath(normal(file)).name]
     return _one_of([_split_word(part) for part in parts], _SPLITS, "split", "folder or file")
 
 
 def _split_word(part: str) -> str:
     """Return a folder's name in lower case, of a container's file (train-00000-of-00004.parquet) the first word."""
-    name = part.casefold().partition("#")[0]
+    name = part.casefold()
     return re.split(r"[-_.]", name, maxsplit=1)[0] if name.endswith(_FILE_SUFFIXES) else name
 
 
