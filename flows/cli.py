@@ -16,7 +16,7 @@ import typer
 from flows import look, scores
 from flows.lock import workspace_lock
 from flows.server import ensure_server
-from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
+from flows.workspace import DVC_FILE, MODEL, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError
 
 app = typer.Typer(
@@ -28,7 +28,6 @@ app = typer.Typer(
 )
 app.add_typer(scores.app, name="scores")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
-DVC_FILE = Path("dvc.yaml")
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
@@ -64,9 +63,9 @@ def archive(
 @app.command()
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
-    metrics = _run("split", params_file=params)
-    sides = ("train", "valid", "test", "dropped")
-    typer.echo("faces: " + ", ".join(f"{metrics['faces'][side]} {side}" for side in sides))
+    from tasks.manifests.left_out import split_lines
+
+    typer.echo("\n".join(split_lines(_run("split", params_file=params))))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from flows.runners import open_threads, progress_bar, run_shards, shard_task, th
 from flows.workspace import CROP_STATE, DOWNLOADS, FACES, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
-from tasks.manifests.labelling import Labeller
+from tasks.manifests.reading import READING, reading
 from tasks.params import DatasetParams, FauxfaceError, Params, load_params
 from tasks.params.files import remove_temp_files, write_json
 from tasks.sources import Source, open_source
@@ -33,7 +33,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
         shards = run_shards(runner, work, job, source.shards(params.crop.shard), done, counts, bar)
     if counts.inputs == 0:
         raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
-    rows = assemble(job.folder, shards, FACES / dataset)
+    rows = assemble(job.folder, shards, FACES / dataset, {READING: reading(settings)})
     metrics = _metrics(settings, counts, rows, time.monotonic() - started)
     write_json(REPORTS / "crop" / f"{dataset}.json", metrics)
     return metrics
@@ -49,7 +49,7 @@ def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
     key = crop_key(settings, params.crop, source.fingerprint())
     folder = open_state(CROP_STATE, settings.name, key)
     remove_temp_files(folder)
-    return CropJob(settings.name, folder, key, Labeller(settings, source), params.crop, threads_of(params.runner))
+    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner))
 
 
 def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: float) -> dict[str, Any]:
@@ -57,11 +57,9 @@ def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: f
         raise RuntimeError(f"{settings.name}: {counts.inputs} inputs, {rows} rows: the count does not close")
     return {
         "dataset": settings.name,
-        "use": settings.use,
         "inputs": counts.inputs,
         "faces": counts.faces,
         "status": dict(sorted(counts.status.items())),
-        "labels": dict(sorted(counts.labels.items())),
         "seconds": round(seconds, 2),
         "images_per_second": round(counts.inputs / seconds, 1),
     }

@@ -14,11 +14,6 @@ _FILE_FACTS = [
     pa.field("height", pa.int32()),
     pa.field("jpeg_quality", pa.int16()),
 ]
-_LABELS = [
-    pa.field("label", pa.int8()),
-    pa.field("group", pa.string()),
-    pa.field("split_given", pa.string()),
-]
 # Pixels of the original upright image; landmarks as x, y of eyes, nose and corners of the mouth. `rotation`: degrees by
 # which the image was turned clockwise to find the face, and its crop is; what follows it is in detection/quality.py.
 _DETECTION = [
@@ -38,7 +33,8 @@ _DETECTION = [
     pa.field("quality", pa.float32()),
 ]
 
-# One row per input, whatever became of it, in the order of the source.
+# One row per input, whatever became of it, in the order of the source. `annotations`: what the container itself says of
+# the input, a JSON object of texts; a label or group rule may ask for it later.
 IMAGES = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),
@@ -49,11 +45,20 @@ IMAGES = pa.schema(
         pa.field("error", pa.string(), nullable=False),
         *_FILE_FACTS,
         pa.field("n_faces", pa.int32(), nullable=False),
-        *_LABELS,
+        pa.field("annotations", pa.string()),
     ]
 )
 
-# One row per face that was kept; `image` follows the Hugging Face image feature.
+# The CSV files of a dump, which a label or group rule may name later; `data` is null where one was too large to keep.
+TABLES = pa.schema(
+    [
+        pa.field("member", pa.string(), nullable=False),
+        pa.field("data", pa.large_binary()),
+    ]
+)
+
+# One row per face that was kept. Its label and side are in the manifests: settings decide them, not pixels.
+# The column `image` follows the Hugging Face image feature.
 FACES = pa.schema(
     [
         pa.field("face_id", pa.string(), nullable=False),
@@ -61,12 +66,20 @@ FACES = pa.schema(
         pa.field("dataset", pa.string(), nullable=False),
         pa.field("member", pa.string(), nullable=False),
         pa.field("face_index", pa.int32(), nullable=False),
-        *_LABELS,
         *_DETECTION,
         *_FILE_FACTS,
         pa.field("corner_variance", pa.float32()),
         pa.field("phash", pa.binary(PHASH_BYTES)),
         pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
+    ]
+)
+
+# What the rules of params.yaml say of a face, when it is split.
+LABELS = pa.schema(
+    [
+        pa.field("label", pa.int8()),
+        pa.field("group", pa.string()),
+        pa.field("split_given", pa.string()),
     ]
 )
 
@@ -114,3 +127,8 @@ SCORES = pa.schema(
 def shard_name(shard: int) -> str:
     """Return the file name of a faces shard."""
     return f"faces-{shard:05d}.parquet"
+
+
+def tables_name(shard: int) -> str:
+    """Return the file name of the CSV files that a shard of the dump held; there is one only where it held any."""
+    return f"tables-{shard:05d}.parquet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,12 +23,16 @@ class SourceError(FauxfaceError):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One input of a dump: its path inside it, and its bytes or the reason why there are none."""
+    """One input of a dump: its path inside it, and its bytes or the reason why there are none.
+
+    `annotations` are what the container itself says of it, as text: the other columns of a Parquet row, a sidecar file.
+    """
 
     path: str
     data: bytes | None
     status: Status = Status.OK
     error: str = ""
+    annotations: Mapping[str, str] | None = None
 
 
 class Members(Protocol):

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tasks.sources.annotations import FILE_KEY, class_names, is_binary, is_scalar, is_text, row_texts
 from tasks.sources.folder import Entry, listing_hash
 from tasks.sources.member import (
     MAX_MEMBER_BYTES,
@@ -28,7 +29,8 @@ from tasks.sources.place import Place
 from tasks.sources.source import IndexedSource, Source
 from tasks.sources.status import Status
 
-IMAGE_COLUMNS = ("image", "bytes", "content")
+# The last four are img2dataset's, which names the column after the encoding.
+IMAGE_COLUMNS = ("image", "bytes", "content", "jpg", "jpeg", "png", "webp")
 SUFFIXES = (".parquet", ".pq")
 # What Arrow raises on damaged content (SourceError means the file itself).
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
@@ -48,10 +50,10 @@ class Group:
 
 
 class ParquetSource(IndexedSource):
-    """Rows whose image column (`image`, `bytes` or `content`) is binary, or `struct<bytes, path>` (Hugging Face).
+    """Rows whose image column (one of IMAGE_COLUMNS) is binary, or `struct<bytes, path>` (Hugging Face).
 
     A member's path is the struct's where that is given once only, else `<file>#<row>`. No path is ever opened, so
-    any is accepted.
+    any is accepted. Its annotations are the row's other columns, and the name of its file.
     """
 
     kind = "parquet"
@@ -115,35 +117,44 @@ class ParquetSource(IndexedSource):
 
     def _group_rows(self, group: Group, start: int, stop: int) -> Iterator[Member]:
         done, reason = start, "it ends early"
-        try:
-            for row, value in self._values(group, start, stop):
-                yield self._member(group, row, value)
-                done = row + 1
-        except _DAMAGE as error:
-            reason = str(error)
+        # Damage in another column costs the annotations, not the images.
+        for annotated in (True, False):
+            if done == stop:
+                return
+            try:
+                for row, value, notes in self._values(group, done, stop, annotated=annotated):
+                    yield self._member(group, row, value, {**notes, FILE_KEY: printable(self._names[group.file])})
+                    done = row + 1
+            except _DAMAGE as error:
+                reason = str(error)
         for row in range(done, stop):
             yield failed(self._row_name(group, row), Status.ARCHIVE_DAMAGED, f"this row group is damaged ({reason})")
 
-    def _values(self, group: Group, start: int, stop: int) -> Iterator[tuple[int, Any]]:
+    def _values(
+        self, group: Group, start: int, stop: int, *, annotated: bool
+    ) -> Iterator[tuple[int, Any, dict[str, str]]]:
+        """Yield (row of the group, image value, annotations) from row `start` up to, but not with, `stop`."""
         at = 0
         with _opened(self._files[group.file]) as file:
-            column = _image_column(file.schema_arrow, self._files[group.file].url)
-            for batch in file.iter_batches(_BATCH, row_groups=[group.number], columns=[column]):
+            schema = file.schema_arrow
+            column = _image_column(schema, self._files[group.file].url)
+            others, names = _scalar_columns(schema) if annotated else [], class_names(schema)
+            for batch in file.iter_batches(_BATCH, row_groups=[group.number], columns=[column, *others]):
                 for row in range(max(start - at, 0), min(stop - at, len(batch))):
-                    yield at + row, batch.column(0)[row].as_py()
+                    notes = row_texts({name: batch.column(name)[row].as_py() for name in others}, names)
+                    yield at + row, batch.column(column)[row].as_py(), notes
                 at += len(batch)
                 if at >= stop:
                     return
 
-    def _member(self, group: Group, row: int, value: Any) -> Member:
+    def _member(self, group: Group, row: int, value: Any, notes: dict[str, str]) -> Member:
         data, path = (value.get("bytes"), value.get("path")) if isinstance(value, dict) else (value, None)
         given = isinstance(path, str) and bool(path) and path not in self._repeated
-        name = str(path) if given else self._row_name(group, row)
+        name = printable(str(path) if given else self._row_name(group, row))
         if data is None:
-            return failed(name, Status.UNREADABLE, "the row stores no bytes; embed the images when writing the file")
-        if len(data) > MAX_MEMBER_BYTES:
-            return too_large(name, len(data))
-        return Member(printable(name), data)
+            reason = "the row stores no bytes; embed the images when writing the file"
+            return Member(name, None, Status.UNREADABLE, reason, notes)
+        return too_large(name, len(data)) if len(data) > MAX_MEMBER_BYTES else Member(name, data, annotations=notes)
 
     def _row_name(self, group: Group, row: int) -> str:
         return f"{self._names[group.file]}#{group.first + row}"
@@ -178,7 +189,12 @@ def _image_column(schema: Any, url: str) -> str:
 def _holds_bytes(kind: Any) -> bool:
     if pa.types.is_struct(kind):
         return "bytes" in [field.name for field in kind] and _holds_bytes(kind.field("bytes").type)
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    return is_binary(kind)
+
+
+def _scalar_columns(schema: Any) -> list[str]:
+    """Return the columns whose values can be annotations; of two with one name, neither."""
+    return [field.name for field in schema if is_scalar(field.type) and schema.names.count(field.name) == 1]
 
 
 def _row_counts(metadata: Any, place: Place) -> list[int]:
@@ -194,7 +210,7 @@ def _row_counts(metadata: Any, place: Place) -> list[int]:
 def _stored_paths(file: Any, column: str) -> Iterator[str]:
     kind = file.schema_arrow.field(column).type
     names = [field.name for field in kind] if pa.types.is_struct(kind) else []
-    if "path" not in names or not pa.types.is_string(kind.field("path").type):
+    if "path" not in names or not is_text(kind.field("path").type):
         return
     # Where a row group is damaged, its rows will say so; that its paths are not known harms nobody.
     with suppress(*_DAMAGE):

@@ -11,8 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.evaluation.baseline import FEATURES
-from tasks.evaluation.frames import feature_rows, scored_rows
+from tasks.evaluation.frames import feature_rows, require_its_split, scored_rows
 from tasks.manifests.schemas import FACES, MANIFEST, shard_name
+from tasks.params import FauxfaceError
+from tasks.params.files import sha256_file
+from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import Classifier
 
 
@@ -63,3 +66,32 @@ def test_feature_rows_need_no_model(workspace: Path) -> None:
     assert set(FEATURES) <= set(rows.columns)
     assert len(rows) == 12
     assert rows["jpeg_quality"].isna().all()
+
+
+def card_of(**data: str) -> ModelCard:
+    return cast(ModelCard, SimpleNamespace(model_id="m1", data=data))
+
+
+@pytest.mark.parametrize("changed", [(), ("train",), ("valid",), ("train", "valid")])
+def test_a_model_of_another_split_is_refused_whichever_side_differs(tmp_path: Path, changed: tuple[str, ...]) -> None:
+    for side in ("train", "valid", "test"):
+        (tmp_path / f"{side}.parquet").write_text(f"rows of {side}")
+    hashes = {side: sha256_file(tmp_path / f"{side}.parquet") for side in ("train", "valid")}
+    for side in changed:
+        (tmp_path / f"{side}.parquet").write_text(f"other rows of {side}")
+    if not changed:
+        require_its_split(card_of(**hashes), tmp_path)
+        return
+    with pytest.raises(FauxfaceError, match=rf"{changed[0]}\.parquet: is not the split that model m1 was made with"):
+        require_its_split(card_of(**hashes), tmp_path)
+
+
+@pytest.mark.parametrize("side", ["train", "valid"])
+def test_a_card_that_does_not_tell_a_side_is_refused_and_a_missing_manifest_is_left_to_its_reader(
+    tmp_path: Path, side: str
+) -> None:
+    require_its_split(card_of(), tmp_path)
+    (tmp_path / f"{side}.parquet").write_text("rows")
+    with pytest.raises(FauxfaceError, match=rf"{side}\.parquet"):
+        require_its_split(card_of(), tmp_path)
+    require_its_split(card_of(**{side: sha256_file(tmp_path / f"{side}.parquet")}), tmp_path)
