@@ -103,10 +103,11 @@ def _decode_jpeg(data: bytes, jpeg: JpegHeader, reduction: int) -> Pixels:
     end = data.find(_END, jpeg.start)
     one_scan = jpeg.frame != 0xC2 and jpeg.scan_components == jpeg.components
     if end < 0:
+        content = data.rstrip(b"\xff")  # half of the end marker
         closing = b"" if one_scan else _END
-        if not (one_scan or all_scans_there(data, jpeg)) or not _is_whole(data, closing):
+        if not (one_scan or all_scans_there(data, jpeg)) or not _is_whole(content, closing):
             raise ImageError(Status.TRUNCATED, "JPEG without an end, whose picture ends early")
-        return _libjpeg(data + _PAD + closing, reduction)
+        return _libjpeg(content + _PAD + closing, reduction)
     return _libjpeg(data[:end] + _PAD if one_scan else data, reduction)
 
 
