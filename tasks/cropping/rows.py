@@ -20,6 +20,7 @@ def image_row(result: ImageResult, dataset: str, index: int, annotations: Mappin
         "image_id": result.image_id,
         "status": str(result.status),
         "error": result.error,
+        "frames": result.frames,
         "n_faces": result.n_faces,
         **_file_facts(result),
         "annotations": json.dumps(dict(annotations), ensure_ascii=False, sort_keys=True) if annotations else None,

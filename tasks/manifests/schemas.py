@@ -33,8 +33,9 @@ _DETECTION = [
     pa.field("quality", pa.float32()),
 ]
 
-# One row per input, whatever became of it, in the order of the source. `annotations`: what the container itself says of
-# the input, a JSON object of texts; a label or group rule may ask for it later.
+# One row per input, whatever became of it, in the order of the source. `frames`: frames or pages of the file, of which
+# the first was looked at. `annotations`: what the container itself says of the input, a JSON object of texts; a label or
+# group rule may ask for it later.
 IMAGES = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),
@@ -44,6 +45,7 @@ IMAGES = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("error", pa.string(), nullable=False),
         *_FILE_FACTS,
+        pa.field("frames", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
         pa.field("annotations", pa.string()),
     ]
@@ -110,6 +112,7 @@ SCORES = pa.schema(
         pa.field("error", pa.string(), nullable=False),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
+        pa.field("frames", pa.int32()),
         pa.field("face_index", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
         *_DETECTION,

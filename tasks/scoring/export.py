@@ -29,6 +29,7 @@ IMAGE_COLUMNS = [
     "error",
     "width",
     "height",
+    "frames",
     "n_faces",
     "image_p_fake",
     "image_is_fake",
