@@ -14,10 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from flows import look, scores
+from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
-from tasks.params import FauxfaceError
+from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
     help="Tell camera photographs of faces from generated or manipulated ones. Run in a workspace: a folder with "
@@ -33,6 +34,15 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Ty
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks; so does {DEBUG}=1.")] = False,
+) -> None:
+    """Take what holds for all commands."""
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 @app.command()
@@ -147,12 +157,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
-    except FauxfaceError as error:
-        sys.exit(f"fauxface: {error}")
+        sys.exit(app(_debug_first(sys.argv[1:]), standalone_mode=False))
     except UsageError as error:
         _say_usage(error)
         sys.exit(BAD_USAGE)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets words and a log
+        sys.exit(words_for(error))
+
+
+def _debug_first(words: list[str]) -> list[str]:
+    """Let `--debug` stand anywhere among a command's words."""
+    end = words.index("--") if "--" in words else len(words)
+    ours = [word for word in words[:end] if word == "--debug"]
+    return [*ours[:1], *(word for word in words[:end] if word != "--debug"), *words[end:]]
 
 
 def _say_usage(error: Any) -> None:
@@ -164,10 +181,16 @@ def _say_usage(error: Any) -> None:
 
 
 def _run(stage: str, **arguments: Any) -> Any:
-    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
+    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there.
+
+    Settings that cannot be read end it before anything is made: so it leaves nothing in a folder that is no workspace.
+    """
+    if "params_file" in arguments:
+        load_params(arguments["params_file"])
     # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
     with nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline"):
         ensure_server()
+        hush_known_errors()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
 

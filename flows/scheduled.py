@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Failed
 
+from flows.faults import hush_known_errors
 from flows.lock import BusyError
 from flows.runners import causes, is_transient
 from flows.workspace import MODEL
@@ -28,6 +29,7 @@ def owner_name(deployment: str) -> str:
 
 def in_words(work: Callable[[], State[Any]]) -> State[Any]:
     """Run the body of a scheduled flow: one that finds the workspace taken leaves, and faults end in a sentence."""
+    hush_known_errors()
     log = get_run_logger()
     try:
         return work()
