@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -119,9 +120,14 @@ def score(
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
     from tasks.scoring.text import summary_lines
 
+    _refuse_photographs(sources or [])
     summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for words in summary["failed"].values():
+        print(f"fauxface: {words}", file=sys.stderr)  # noqa: T201
+    if summary["failed"]:
+        raise typer.Exit(1)
     if strict and summary["alarms"]:
         raise typer.Exit(SHIFTED)
 
@@ -193,6 +199,15 @@ def _run(stage: str, **arguments: Any) -> Any:
         hush_known_errors()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
+
+
+def _refuse_photographs(sources: list[str]) -> None:
+    """Raise a usage error for a source that is a photograph, which another command is for."""
+    from tasks.sources.named import is_picture
+
+    for source in sources:
+        if is_picture(source):
+            raise typer.BadParameter(f"{source} is a picture, no dump: `fauxface predict {shlex.quote(source)}`")
 
 
 def _interrupt(number: int, _frame: object) -> None:

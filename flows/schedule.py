@@ -17,7 +17,7 @@ from flows.lock import only_one
 from flows.surroundings import SAFE_PATH, set_surroundings
 from flows.workspace import PARAMS, STATE
 from tasks.params import FauxfaceError, ScheduleParams, load_params
-from tasks.sources.fingerprints import is_local
+from tasks.sources.place import is_local
 
 if TYPE_CHECKING:
     from prefect import Flow

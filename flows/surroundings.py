@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import tempfile
@@ -29,6 +30,7 @@ def set_surroundings() -> None:
     }.items():
         os.environ.setdefault(name, value)
     _keep_loopback_direct()
+    _drop_unusable_proxies()
 
 
 def is_loopback(host: str | None) -> bool:
@@ -62,3 +64,11 @@ def _keep_loopback_direct() -> None:
     server = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname
     ours = [*LOOPBACK, *([server] if server and is_loopback(server) else [])]
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(dict.fromkeys([*hosts, *ours]))
+
+
+def _drop_unusable_proxies() -> None:
+    """Forget SOCKS proxies where Prefect's client does not know them: it would fail before it asks a server at all."""
+    if importlib.util.find_spec("socksio") is None:
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            if os.environ[name].lower().startswith("socks"):
+                del os.environ[name]
