@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import look, scores
+from flows import calibrate, look, models, scores
 from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
-from flows.workspace import DVC_FILE, MODEL, PARAMS, SAMPLE, SCORES
+from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(scores.app, name="scores")
+app.add_typer(models.app, name="model")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
@@ -108,7 +109,7 @@ def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
+    model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
     strict: Annotated[
@@ -123,6 +124,8 @@ def score(
     summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for notice in summary["notices"]:
+        typer.echo(notice)
     for words in summary["failed"].values():
         print(f"fauxface: {words}", file=sys.stderr)  # noqa: T201
     if summary["failed"]:
@@ -155,6 +158,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 
 app.command()(look.detect)
 app.command()(look.predict)
+app.command()(calibrate.calibrate)
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class ScoreCounts:
     """Inputs by status; faces, by p_fake in BINS equal bins too; faces and images called fake.
 
     `retryable` are the failed inputs that another try may read; `examples` has an input of each status that failed.
+    `verdicts`: faces by answer, an unsure one as `unsure (reason)`; `image_verdicts`: images by answer.
     """
 
     inputs: int = 0
@@ -40,6 +41,8 @@ class ScoreCounts:
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     retryable: int = 0
     examples: dict[str, Example] = field(default_factory=dict)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    image_verdicts: Counter[str] = field(default_factory=Counter)
 
     @property
     def failures(self) -> int:
@@ -53,6 +56,8 @@ class ScoreCounts:
         self.fake_faces += other.fake_faces
         self.fake_images += other.fake_images
         self.status.update(other.status)
+        self.verdicts.update(other.verdicts)
+        self.image_verdicts.update(other.image_verdicts)
         self.histogram = [mine + theirs for mine, theirs in zip(self.histogram, other.histogram, strict=True)]
         self.retryable += other.retryable
         for status, example in other.examples.items():
@@ -70,7 +75,8 @@ class ScoreCounts:
     def from_json(cls, text: str) -> ScoreCounts:
         """Return the counts that `to_json` wrote."""
         facts = json.loads(text)
-        return cls(**{**facts, "status": Counter(facts["status"])})
+        counters = {name: Counter(facts[name]) for name in ("status", "verdicts", "image_verdicts")}
+        return cls(**{**facts, **counters})
 
 
 def failures(status: dict[str, int]) -> int:
@@ -98,6 +104,8 @@ def count_rows(rows: Sequence[Row]) -> ScoreCounts:
         histogram=histogram.tolist(),
         retryable=sum(_may_be_retried(row) for row in failed),
         examples={row["status"]: _example(row) for row in reversed(failed)},
+        verdicts=Counter(_answer(row) for row in faces),
+        image_verdicts=Counter(row["image_verdict"] for row in images.values() if row["image_verdict"] is not None),
     )
 
 
@@ -107,3 +115,8 @@ def _may_be_retried(row: Row) -> bool:
 
 def _example(row: Row) -> Example:
     return {"index": row["index"], "member": row["member"], "error": row["error"]}
+
+
+def _answer(row: Row) -> str:
+    reason = row["verdict_reason"]
+    return f"{row['verdict']} ({reason})" if reason else str(row["verdict"])
