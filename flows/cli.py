@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -14,11 +15,12 @@ from typing import Annotated, Any
 import typer
 
 from flows import look, scores
+from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
-from tasks.params import FauxfaceError
+from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
     help="Tell camera photographs of faces from generated or manipulated ones. Run in a workspace: a folder with "
@@ -36,6 +38,15 @@ SHIFTED = 3  # exit status of `score --strict`
 DECODING = ("crop", "score")
 DYING = 2.0  # seconds until a command that was killed a moment ago has let go of the workspace
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks; so does {DEBUG}=1.")] = False,
+) -> None:
+    """Take what holds for all commands."""
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 @app.command()
@@ -112,9 +123,14 @@ def score(
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
     from tasks.scoring.text import summary_lines
 
+    _refuse_photographs(sources or [])
     summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for words in summary["failed"].values():
+        print(f"fauxface: {words}", file=sys.stderr)  # noqa: T201
+    if summary["failed"]:
+        raise typer.Exit(1)
     if strict and summary["alarms"]:
         raise typer.Exit(SHIFTED)
 
@@ -150,12 +166,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
-    except FauxfaceError as error:
-        sys.exit(f"fauxface: {error}")
+        sys.exit(app(_debug_first(sys.argv[1:]), standalone_mode=False))
     except UsageError as error:
         _say_usage(error)
         sys.exit(BAD_USAGE)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets words and a log
+        sys.exit(words_for(error))
+
+
+def _debug_first(words: list[str]) -> list[str]:
+    """Let `--debug` stand anywhere among a command's words."""
+    end = words.index("--") if "--" in words else len(words)
+    ours = [word for word in words[:end] if word == "--debug"]
+    return [*ours[:1], *(word for word in words[:end] if word != "--debug"), *words[end:]]
 
 
 def _say_usage(error: Any) -> None:
@@ -167,15 +190,30 @@ def _say_usage(error: Any) -> None:
 
 
 def _run(stage: str, **arguments: Any) -> Any:
-    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
+    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there.
+
+    Settings that cannot be read end it before anything is made: so it leaves nothing in a folder that is no workspace.
+    """
+    if "params_file" in arguments:
+        load_params(arguments["params_file"])
     # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
     lock = nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline", patience=DYING)
     with lock:
         ensure_server()
         if stage in DECODING:
             supervise()
+        hush_known_errors()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
+
+
+def _refuse_photographs(sources: list[str]) -> None:
+    """Raise a usage error for a source that is a photograph, which another command is for."""
+    from tasks.sources.named import is_picture
+
+    for source in sources:
+        if is_picture(source):
+            raise typer.BadParameter(f"{source} is a picture, no dump: `fauxface predict {shlex.quote(source)}`")
 
 
 def _interrupt(number: int, _frame: object) -> None:

@@ -13,6 +13,8 @@ from tasks.params.schedule import ScheduleParams
 
 # Names become folder names, Hive partition values and parts of DVC's dotted parameter paths (so: no dot).
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+# What is named on the command line is called after its file, in whatever script that is (tasks/scoring/naming.py).
+ArchiveName = Annotated[str, Field(pattern=r"^[\p{L}\p{M}\p{N}_-]+$", max_length=64)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Keep = Literal["largest", "all", "centre", "most_confident"]
 Verdict = Literal["max", "mean", "largest"]
@@ -92,7 +94,7 @@ GroupRule = Annotated[NoGroup | FolderGroup | RegexGroup | CsvGroup, Field(discr
 class ArchiveParams(Frozen):
     """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL."""
 
-    name: Name
+    name: ArchiveName
     source: str = Field(min_length=1)
     sha256: Sha256 | None = None
 
@@ -152,8 +154,8 @@ class CropParams(Frozen):
         return self
 
     def recipe(self) -> dict[str, Any]:
-        """Return the part that decides a crop's pixels: what a scoring must share with the training."""
-        return self.model_dump(mode="json", exclude={"keep", "shard"})
+        """Return the part that decides a crop's pixels: what a scoring must share with the training (no limits)."""
+        return self.model_dump(mode="json", exclude={"keep", "shard", "max_pixels"})
 
 
 class SplitParams(Frozen):

@@ -19,6 +19,7 @@ ARCHITECTURE = "architecture.json"
 WEIGHTS = "model.weights.h5"
 SCORER = "scorer.xml"
 SCORER_WEIGHTS = "scorer.bin"
+ID_DIGITS = 12
 FILES = (ARCHITECTURE, WEIGHTS, SCORER, SCORER_WEIGHTS)
 
 
@@ -50,6 +51,13 @@ class ModelCard(Frozen):
         thresholds = (self.threshold, self.threshold_false_alarm)
         return model_id(*files, self.crop, self.input_size, thresholds, self.temperature)
 
+    def former_id(self) -> str:
+        """Return the id that versions gave it which took `crop.max_pixels`, a limit, for a part of the model."""
+        files = (self.files[ARCHITECTURE], self.files[WEIGHTS])
+        crop = {**self.crop.recipe(), "max_pixels": self.crop.max_pixels}
+        thresholds = (self.threshold, self.threshold_false_alarm)
+        return _digest([*files, crop, self.input_size, *thresholds, self.temperature])[:ID_DIGITS]
+
     def trained_on(self, dataset: str) -> bool:
         """Return whether a phase of the training used the faces of a data set that were in the training split."""
         used = [phase["datasets"] for phase in self.recipe.get("phases", ())]
@@ -73,8 +81,15 @@ def model_id(
     `architecture` and `weights` are SHA-256 digests of the files; of the crop only what decides its pixels counts.
     `thresholds` are that of the best balanced accuracy and that of few false alarms.
     """
-    content = [architecture, weights, crop.recipe(), input_size, *thresholds, temperature]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+    digest = _digest([architecture, weights, crop.recipe(), input_size, *thresholds, temperature])
+    # From a letter on: a reader of the folder model=<id> would take an id of digits alone for a number.
+    first = next(place for place, digit in enumerate(digest) if digit.isalpha())
+    return digest[first:][:ID_DIGITS]
+
+
+def _digest(content: list[Any]) -> str:
+    """Return the SHA-256 of a JSON value, as the 64 hexadecimal digits and once more, so that all places have 12."""
+    return 2 * hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def read_card(model: Path) -> ModelCard:
@@ -104,7 +119,7 @@ def verify_files(model: Path, card: ModelCard) -> None:
                 f"{path}: is not the file that the model was saved with (SHA-256 {found}, {CARD} says {expected}). "
                 "It was changed or damaged: train again or fetch it with `dvc pull`."
             )
-    if card.expected_id() != card.model_id:
+    if card.model_id not in (card.expected_id(), card.former_id()):
         raise FauxfaceError(
             f"{model / CARD}: its id {card.model_id} does not follow from its content ({card.expected_id()}): crop "
             "parameters, threshold or temperature were edited. Train again or fetch it with `dvc pull`."

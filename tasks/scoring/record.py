@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.scoring.counts import ScoreCounts, failures
+from tasks.scoring.counts import Example, ScoreCounts, failures
 from tasks.scoring.store import ScoreFolder
 
 STARTED = "_started.json"  # there while a scoring is unfinished
@@ -20,7 +20,7 @@ Note = TypeVar("Note", bound="Started")
 class Started(BaseModel):
     """A scoring that has begun. `key` stands for what decides its parts; `expected` inputs, None of a stream.
 
-    `source` is without user, password and query, which may be secret; `params` decide what a part holds.
+    `source` says where it lies (tasks/scoring/naming.py); `params` decide what a part holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
@@ -47,6 +47,8 @@ class Finished(Started):
     fake_faces: int
     fake_images: int
     histogram: list[int]
+    retryable: int = 0
+    examples: dict[str, Example] = Field(default_factory=dict)
     finished: str
     seconds: float
     scored: int

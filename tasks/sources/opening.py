@@ -14,7 +14,7 @@ from tasks.sources.folder import Entry, FolderSource, list_folder
 from tasks.sources.member import SourceError
 from tasks.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from tasks.sources.parquet import ParquetSource
-from tasks.sources.place import Place, locate
+from tasks.sources.place import Place, is_local, locate
 from tasks.sources.source import Source
 from tasks.sources.tarred import CompressedTarSource, TarSource
 from tasks.sources.zipped import ZipSource
@@ -61,8 +61,7 @@ def _reopening(address: str, sha256: str | None, cache: Path | None) -> Callable
     """
     if is_http(address) and sha256:
         return functools.partial(open_source, address, sha256=sha256, cache=cache and cache.absolute())
-    local = "://" not in address and "::" not in address
-    return functools.partial(open_source, Path(address).expanduser().absolute() if local else address)
+    return functools.partial(open_source, Path(address).expanduser().absolute() if is_local(address) else address)
 
 
 def _open_place(place: Place, reopen: Callable[[], Source]) -> Source:

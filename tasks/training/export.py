@@ -1,4 +1,4 @@
-"""Export a network to OpenVINO: `python -m tasks.training.export FOLDER`, always in a process of its own.
+"""Export a network to OpenVINO: run as a program with the network's FOLDER, always in a process of its own.
 
 Keras' own OpenVINO backend builds the graph, so that the training may run on any backend, no TensorFlow is loaded, and
 the names in the graph, which Keras counts up within a process, are the same every time: equal networks, equal bytes.
@@ -13,10 +13,9 @@ import tempfile
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
+from tasks.own_process import own_command
 from tasks.params import FauxfaceError
 from tasks.scoring.card import SCORER
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def export_scorer(folder: Path) -> None:
@@ -26,9 +25,8 @@ def export_scorer(folder: Path) -> None:
 
     Raises FauxfaceError with what the exporting process said when it failed.
     """
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    surroundings = {**os.environ, "KERAS_BACKEND": "openvino", "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "tasks.training.export", str(folder)]
+    command = own_command("tasks.training.export", str(folder))
+    surroundings = {**os.environ, "KERAS_BACKEND": "openvino"}
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
