@@ -18,6 +18,7 @@ from flows import calibrate, look, models, scores
 from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
+from flows.supervisor import supervise
 from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
 
@@ -34,6 +35,8 @@ ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
+DECODING = ("crop", "score")
+DYING = 2.0  # seconds until a command that was killed a moment ago has let go of the workspace
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
 
 
@@ -197,8 +200,11 @@ def _run(stage: str, **arguments: Any) -> Any:
     if "params_file" in arguments:
         load_params(arguments["params_file"])
     # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
-    with nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline"):
+    lock = nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline", patience=DYING)
+    with lock:
         ensure_server()
+        if stage in DECODING:
+            supervise()
         hush_known_errors()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
@@ -216,7 +222,8 @@ def _refuse_photographs(sources: list[str]) -> None:
 def _interrupt(number: int, _frame: object) -> None:
     """End within seconds whatever runs: work in threads cannot be stopped, but a half-written file is never seen."""
     print("\nStopping. What is finished is kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in (signal.SIGINT, signal.SIGTERM):  # a supervisor hands on what its child has got already
+        signal.signal(each, signal.SIG_IGN)
     sys.unraisablehook = lambda _: None  # where a finaliser runs, the exit below would be shown as its failure
     timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
     timer.daemon = True

@@ -8,11 +8,21 @@ from pathlib import Path
 import pytest
 
 from tasks.training.backend import set_surroundings
+from tests.faults.table import lines
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 # Before any test module imports Keras, else what is trained here is not what `fauxface train` trains.
 set_surroundings()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults, where the run injected any."""
+    found = lines(report for reports in terminalreporter.stats.values() for report in reports)
+    if found:
+        terminalreporter.section("faults")
+        for line in found:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from tasks.params.models import Precision
 from tasks.scoring.card import FAMILIAR, SCORER, ModelCard, load_card
 from tasks.scoring.familiar import Familiarity
 from tasks.scoring.verdict import FaceScore, Judge
+from tasks.scoring.guard import refuse_unfit
 
 # OpenVINO's convolutions for AVX2 whose maps have their channels in groups of eight. Left to itself it takes others,
 # whose maps have them last: with these `default` scores 1.12 times as many faces a second (OpenVINO 2026.4).
@@ -110,6 +111,7 @@ class Scorer:
         try:
             core = openvino.Core()
             model = core.read_model(_preferring(BY_GROUPS, path), path.with_suffix(".bin").read_bytes())
+            refuse_unfit(model, path, size)
             model.reshape([1, size, size, 3])
             model = _taking_bytes(model)
             requests = [core.compile_model(model, "CPU", settings).create_infer_request() for _ in range(threads)]

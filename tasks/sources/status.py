@@ -20,4 +20,5 @@ class Status(StrEnum):
     ENCRYPTED = "encrypted"
     ARCHIVE_DAMAGED = "archive_damaged"
     UNREADABLE = "unreadable"
+    CRASHED = "crashed"
     METADATA = "metadata"

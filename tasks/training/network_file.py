@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tasks.params import FauxfaceError
 from tasks.scoring.card import ARCHITECTURE, WEIGHTS, ModelCard, load_card
@@ -57,6 +58,9 @@ def read_network(folder: Path) -> keras.Model:
         network.load_weights(folder / WEIGHTS)
     except (TypeError, ValueError, KeyError, OSError) as error:
         raise FauxfaceError(f"{folder}: Keras {keras.__version__} cannot build the network: {error}") from None
+    for weight in network.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise FauxfaceError(f"{folder / WEIGHTS}: {weight.path} holds NaN or infinity. Train again.")
     return network
 
 
