@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from tasks.params import FauxfaceError
+from tasks.training.averages import UseAverages
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
@@ -98,7 +99,7 @@ def _fit_phase(
 
 def _callbacks(phase: Phase, faces: PhaseFaces, progress: Progress, record: Record) -> list[keras.callbacks.Callback]:
     deciding = _deciding(phase)
-    callbacks = [TellEpoch(faces.train), StopAtNaN(phase.name, faces.members), *deciding]
+    callbacks = [TellEpoch(faces.train), UseAverages(), StopAtNaN(phase.name, faces.members), *deciding]
     if record.show:
         callbacks.append(ShowProgress(phase.name, progress.began + phase.epochs, len(faces.train)))
     keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, len(faces.rows.labels))
@@ -111,7 +112,8 @@ def compile_for(model: keras.Model, phase: Phase, batches: int) -> None:
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
         keras.metrics.AUC(name="auc", from_logits=True),
     ]
-    model.compile(_optimizer(phase, batches), keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=phase.label_smoothing)
+    model.compile(_optimizer(phase, batches), loss, metrics=metrics)
 
 
 def _optimizer(phase: Phase, batches: int) -> keras.optimizers.Optimizer:

@@ -65,7 +65,8 @@ class TrainingFaces:
         if phase.most_faces is not None:
             splits["train"] = at_most(splits["train"], phase.most_faces, self._seed)
         stores = self._stores(phase.datasets, splits)
-        weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
+        weighted = self._recipe.class_weights and phase.draw == "faces"
+        weights = balanced_weights(splits["train"].labels) if weighted else None
         train, further = self._augmented(stores["train"], splits["train"], phase), ()
         if ridge:
             changed = (train,) if phase.changes else ()
@@ -82,7 +83,8 @@ class TrainingFaces:
             self._recipe.batch_size,
             seed=self._seed,
             shuffle=phase.method == "gradient",
-            augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise),
+            shares=source_shares(split, phase.self_blended) if phase.draw == "sources" else None,
+            augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise, phase.self_blended),
             workers=self._workers,
         )
 
@@ -101,6 +103,20 @@ class TrainingFaces:
             made = {name: CropStore(split.rows, self._faces, size, self._workers) for name, split in splits.items()}
             self._kept = (key, made)
         return self._kept[1]
+
+
+def source_shares(split: Split, blended: float) -> NDArray[np.float64]:
+    """Return the share of an epoch, (n,), that each face has when its data sets are balanced; they add up to 1.
+
+    Half of what the network sees is fake, `blended` reals among them; within a class, a data set of n faces has a share
+    in proportion to the square root of n.
+    """
+    real = 0.5 / (1 - blended)
+    shares = split.rows.groupby(["dataset", "label"])["label"].transform("size").to_numpy(np.float64) ** -0.5
+    for label, share in ((0, real), (1, 1 - real)):
+        chosen = split.labels == label
+        shares[chosen] *= share / shares[chosen].sum()
+    return shares
 
 
 def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:

@@ -53,6 +53,13 @@ class Settings(Frozen):
     trainable: str = Field("all", pattern=r"^(all|head|head\+last_conv|from:.+)$")
     # Applied in this order, to the training split only.
     augmentation: tuple[TransformSpec, ...] = ()
+    # Training reals, as a fraction, that are blended into themselves and called fake (tasks/training/blend.py).
+    self_blended: float = Field(0.0, ge=0, lt=1)
+    # `faces`: an epoch takes each training face once. `sources`: as many reals as fakes, and of each class the data
+    # sets by the square root of their size, so that a large one does not hide the small ones.
+    draw: Literal["faces", "sources"] = "faces"
+    # How far labels are moved towards one half: .05 asks for .025 and .975.
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
     # Before it, to the training split only: the file's own encoding must not give the label away.
     equalise: Equalisation | None = None
 
