@@ -94,6 +94,18 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
+def sources(
+    folds: Annotated[int, typer.Option(min=2, help="Trainings, which between them leave out every data set.")] = 4,
+    family: Annotated[bool, typer.Option("--family", help="Leave out one `family:` of fakes after the other.")] = False,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
+    from tasks.training.yardstick_text import table
+
+    typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
+
+
+@app.command()
 def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")

@@ -20,7 +20,12 @@ CROP_FORMAT = 4
 
 def crop_key(dataset: DatasetParams, crop: CropParams, fingerprint: str) -> str:
     """Return what the content of a data set's shards depends on, as a short hash."""
-    facts = [CROP_FORMAT, dataset.model_dump(mode="json"), crop.model_dump(mode="json"), fingerprint]
+    facts = [
+        CROP_FORMAT,
+        dataset.model_dump(mode="json", exclude={"family"}),
+        crop.model_dump(mode="json"),
+        fingerprint,
+    ]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -102,7 +102,7 @@ def _callbacks(phase: Phase, faces: PhaseFaces, progress: Progress, record: Reco
     callbacks = [TellEpoch(faces.train), UseAverages(), StopAtNaN(phase.name, faces.members), *deciding]
     if record.show:
         callbacks.append(ShowProgress(phase.name, progress.began + phase.epochs, len(faces.train)))
-    keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, len(faces.rows.labels))
+    keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, faces.train.draws)
     return [*callbacks, keep]
 
 

@@ -85,7 +85,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
     """Batches (pixels (n, size, size, 3) uint8, labels (n, 1) float32) for `fit`, `evaluate` and `predict`.
 
     With `shuffle` each epoch has its own order; set `epoch` before it begins. With `shares` (n,), which add up to 1, an
-    epoch is as long as without, but takes each face as often as its share says, and real and fake ones in turn. Without
+    epoch takes each face as often as its share of `draws` says, and real and fake ones in turn. Without
     an augmenter the pixels are the stored ones; with one that blends, some reals become fakes. While one batch is used,
     `workers` threads make the next ones.
 
@@ -103,6 +103,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         seed: int = 0,
         shuffle: bool = False,
         shares: NDArray[np.float64] | None = None,
+        draws: int | None = None,
         augmenter: Augmenter | None = None,
         workers: int = 1,
     ) -> None:
@@ -114,6 +115,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         self._seed = seed
         self._shuffle = shuffle
         self._shares = shares
+        self.draws = len(labels) if draws is None else draws
         self._augmenter = augmenter
         self._orders: dict[int, NDArray[np.int64]] = {}
         self._threads = ThreadPoolExecutor(max(workers, 1))
@@ -127,7 +129,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return math.ceil(len(self._labels) / self._batch_size)
+        return math.ceil(self.draws / self._batch_size)
 
     def __getitem__(self, index: int) -> Batch:
         """Return batch `index` of the current epoch and have those after it made; any thread may ask."""
@@ -150,7 +152,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         return pixels, labels
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order in which an epoch visits the faces, (n,) positions, decided by the seed and the epoch.
+        """Return the order in which an epoch visits the faces, (draws,) positions, decided by the seed and the epoch.
 
         A permutation, or with shares some faces several times and others not at all. Where not all shards fit into
         memory, they are drawn in random order and shuffled in groups that do fit.
@@ -171,7 +173,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         groups = [np.concatenate(drawn[start : start + step]) for start in range(0, len(drawn), step)]
         if self._shares is None:
             return np.concatenate([random.permutation(group) for group in groups])
-        times = drawn_times(self._shares, random)
+        times = drawn_times(self._shares, self.draws, random)
         return np.concatenate([self._in_turn(np.repeat(group, times[group]), random) for group in groups])
 
     def _in_turn(self, positions: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
@@ -185,14 +187,14 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         return shuffled[np.argsort(places, kind="stable")]
 
 
-def drawn_times(shares: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
-    """Return how often each of n faces is taken in n draws by their shares: the expected number, rounded at random.
+def drawn_times(shares: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return how often each of n faces is taken in `draws` by their shares: the expected number, rounded at random.
 
-    The n draws lie at equal distances (systematic sampling), so that the numbers add up to n exactly.
+    The draws lie at equal distances (systematic sampling), so that the numbers add up to `draws` exactly.
     """
     order = random.permutation(len(shares))
-    ends = np.floor(np.cumsum(shares[order] * len(shares)) + random.random()).astype(np.int64)
-    ends[-1] = len(shares)  # whatever the sum was rounded to
+    ends = np.floor(np.cumsum(shares[order] * draws) + random.random()).astype(np.int64)
+    ends[-1] = draws  # whatever the sum was rounded to
     times = np.empty(len(shares), np.int64)
     times[order] = np.diff(ends, prepend=0)
     return times

@@ -84,6 +84,7 @@ class TrainingFaces:
             seed=self._seed,
             shuffle=phase.method == "gradient",
             shares=source_shares(split, phase.self_blended) if phase.draw == "sources" else None,
+            draws=max(len(split.labels), phase.least_draws) if phase.draw == "sources" else None,
             augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise, phase.self_blended),
             workers=self._workers,
         )

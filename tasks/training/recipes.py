@@ -58,6 +58,8 @@ class Settings(Frozen):
     # `faces`: an epoch takes each training face once. `sources`: as many reals as fakes, and of each class the data
     # sets by the square root of their size, so that a large one does not hide the small ones.
     draw: Literal["faces", "sources"] = "faces"
+    # Faces that an epoch of `sources` draws at least: of small data sets each comes several times, changed every time.
+    least_draws: int = Field(0, ge=0)
     # How far labels are moved towards one half: .05 asks for .025 and .975.
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     # Before it, to the training split only: the file's own encoding must not give the label away.

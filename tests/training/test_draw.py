@@ -39,13 +39,13 @@ def test_reals_that_become_fakes_leave_the_classes_even() -> None:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=200), st.integers(0, 2**31))
-def test_each_face_is_drawn_as_often_as_its_share_says(weights: list[float], seed: int) -> None:
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=200), st.integers(1, 999), st.integers(0, 2**31))
+def test_each_face_is_drawn_as_often_as_its_share_says(weights: list[float], draws: int, seed: int) -> None:
     shares = np.array(weights) / np.sum(weights)
-    times = drawn_times(shares, np.random.default_rng(seed))
-    assert times.sum() == len(shares)
+    times = drawn_times(shares, draws, np.random.default_rng(seed))
+    assert times.sum() == draws
     assert (times >= 0).all()
-    assert (np.abs(times - shares * len(shares)) < 1 + 1e-6).all()
+    assert (np.abs(times - shares * draws) < 1 + 1e-6).all()
 
 
 def test_a_balanced_epoch_is_as_long_mixed_evenly_and_anew_every_time(toy: Any) -> None:
@@ -55,11 +55,13 @@ def test_a_balanced_epoch_is_as_long_mixed_evenly_and_anew_every_time(toy: Any) 
     manifest = manifest[(manifest["label"] == 0) | rare].reset_index(drop=True)
     labels = manifest["label"].to_numpy(np.int8)
     shares = source_shares(Split(Path("train.parquet"), manifest, labels), 0.0)
-    for budget in (2 * 50 * SIDE * SIDE * 3, 2**30):
+    for draws, budget in ((len(labels), 2 * 50 * SIDE * SIDE * 3), (300, 2**30)):
         store = CropStore(manifest, toy.faces, SIDE, 1, budget)
-        batches = FaceBatches(store, labels, 8, seed=1, shuffle=True, shares=shares)
+        batches = FaceBatches(store, labels, 8, seed=1, shuffle=True, shares=shares, draws=draws)
         orders = [batches.order(epoch) for epoch in (0, 1)]
-        assert all(len(order) == len(labels) for order in orders)
+        assert all(len(order) == draws for order in orders)
+        assert len(batches) == -(-draws // 8)
+        assert [len(batches[number][1]) for number in (0, len(batches) - 1)] == [8, (draws - 1) % 8 + 1]
         assert not np.array_equal(*orders)
         assert abs(labels[orders[0]].mean() - 0.5) < 0.05
     order = orders[0]  # all in memory: any eight faces in a row are half fake
