@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tasks.imaging.encode import encoded_again
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]  # (side, side, 3) uint8 RGB; OpenCV does not say that it keeps the type
 Random = np.random.Generator
 
 REDUCING = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
@@ -98,7 +98,8 @@ def noisy(image: Pixels, random: Random) -> Pixels:
     """Return the picture with noise of a sensor: of every channel by itself or of brightness, fine or coarse."""
     side, channels = image.shape[0], 1 if random.random() < 0.4 else 3
     grain = side if random.random() < 0.6 else side // 2
-    noise = random.standard_normal((grain, grain, channels), np.float32) * np.float32(random.uniform(2, 14))
+    noise: NDArray[Any] = random.standard_normal((grain, grain, channels), np.float32)
+    noise = noise * np.float32(random.uniform(2, 14))
     if grain != side:
         noise = cv2.resize(noise, (side, side), interpolation=cv2.INTER_LINEAR)
     return np.clip(image + noise.reshape(side, side, channels), 0, 255).astype(np.uint8)
@@ -129,7 +130,8 @@ def from_screen(image: Pixels, random: Random) -> Pixels:
         return shown
     wave = np.sin(np.arange(side, dtype=np.float32) * random.uniform(0.5, 3.0) + random.uniform(0, 6))
     raster = wave[:, None] if random.random() < 0.5 else wave[None, :]
-    return np.clip(shown * (1 + random.uniform(0.01, 0.06) * raster[:, :, None]), 0, 255).astype(np.uint8)
+    striped = shown * (1 + random.uniform(0.01, 0.06) * raster[:, :, None])
+    return np.asarray(np.clip(striped, 0, 255), np.uint8)
 
 
 DAMAGES: dict[Callable[[Pixels, Random], Pixels], float] = {

@@ -35,7 +35,8 @@ def source_folds(counts: pd.DataFrame, families: Mapping[str, str | None], folds
     families and photographs too. Raises FauxfaceError where that is impossible.
     """
     fakes, photographs = _by_kind(counts)
-    fakes = sorted(fakes, key=lambda name: (families.get(name) or "", -counts.loc[name, 1], name))
+    size = counts[1].to_dict()
+    fakes = sorted(fakes, key=lambda name: (families.get(name) or "", -size[name], name))
     dealt: list[list[str]] = [[] for _ in range(folds)]
     for number, name in enumerate([*fakes, *photographs]):
         dealt[number % folds].append(name)
@@ -84,7 +85,7 @@ def faces_by_label(manifests: Path) -> pd.DataFrame:
 
 def _by_kind(counts: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Return the data sets with fakes, and those of photographs alone from the largest on."""
-    alone = counts[counts[1] == 0].sort_values([0], ascending=False, kind="stable")
+    alone = counts.loc[counts[1] == 0, 0].sort_values(ascending=False, kind="stable")
     return [str(name) for name in counts.index[counts[1] > 0]], [str(name) for name in alone.index]
 
 

@@ -182,7 +182,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         fake = self._labels[shuffled, 0] == 1
         places = np.empty(len(shuffled))
         for chosen in (fake, ~fake):
-            count = np.count_nonzero(chosen)
+            count = int(np.count_nonzero(chosen))
             places[chosen] = (np.arange(count) + random.random()) / max(count, 1)
         return shuffled[np.argsort(places, kind="stable")]
 

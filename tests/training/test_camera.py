@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random as pythons
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ def textured(side: int = 64) -> np.ndarray:
     """Smooth colours with fine grain: what every damage takes something from."""
     random = np.random.default_rng(3)
     base = cv2.resize(random.normal(128, 40, (5, 5, 3)), (side, side), interpolation=cv2.INTER_CUBIC)
-    return np.clip(base + random.normal(0, 12, base.shape), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(base + random.normal(0, 12, base.shape), 0, 255), np.uint8)
 
 
 def detail(image: np.ndarray) -> float:
@@ -62,9 +63,14 @@ def test_light_leaves_some_pictures_grey_and_moves_brightness_both_ways() -> Non
 
 
 def test_files_are_jpeg_and_webp_and_a_second_file_has_its_blocks_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    suffixes = []
+    suffixes: list[str] = []
     real = cv2.imencode
-    monkeypatch.setattr(cv2, "imencode", lambda suffix, *rest: (suffixes.append(suffix), real(suffix, *rest))[1])
+
+    def spied(suffix: str, *rest: Any) -> Any:
+        suffixes.append(suffix)
+        return real(suffix, *rest)
+
+    monkeypatch.setattr(cv2, "imencode", spied)
     image = textured()
     for seed in range(30):
         camera.encoded(image, np.random.default_rng(seed))
@@ -89,8 +95,13 @@ def test_a_recipe_names_it_and_each_chance_is_kept() -> None:
 
 
 def test_the_chance_of_covering_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    covered = []
-    monkeypatch.setattr(camera, "covered", lambda image, _: (covered.append(1), image)[1])
+    covered: list[int] = []
+
+    def spied(image: np.ndarray, _: np.random.Generator) -> np.ndarray:
+        covered.append(1)
+        return image
+
+    monkeypatch.setattr(camera, "covered", spied)
     for cover, expected in ((0.0, 0), (1.0, 20)):
         covered.clear()
         transform = camera.Camera(cover=cover)

@@ -62,7 +62,7 @@ def test_a_balanced_epoch_is_as_long_mixed_evenly_and_anew_every_time(toy: Any) 
         assert all(len(order) == draws for order in orders)
         assert len(batches) == -(-draws // 8)
         assert [len(batches[number][1]) for number in (0, len(batches) - 1)] == [8, (draws - 1) % 8 + 1]
-        assert not np.array_equal(*orders)
+        assert not np.array_equal(orders[0], orders[1])
         assert abs(labels[orders[0]].mean() - 0.5) < 0.05
     order = orders[0]  # all in memory: any eight faces in a row are half fake
     halves = [labels[order[start : start + 8]].mean() for start in range(0, len(order) - 8, 8)]

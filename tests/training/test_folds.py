@@ -54,17 +54,19 @@ def test_one_family_alone_cannot_be_left_out() -> None:
 
 
 def test_a_family_without_photographs_says_so() -> None:
-    counts = COUNTS.loc[["gan_a", "diff_a"]]
+    counts = COUNTS.loc[["gan_a", "diff_a"], :]
     with pytest.raises(FauxfaceError, match="fold diffusion: leaves out no photographs"):
         family_folds(counts, FAMILIES)
 
 
 def test_a_folds_manifests_hold_each_face_once_on_its_side(toy: Any, tmp_path: Path) -> None:
     before = {side: read_manifest(toy.manifests / f"{side}.parquet") for side in ("train", "valid", "test")}
-    assert faces_by_label(toy.manifests).loc["toy"].tolist() == [120, 120]
+    assert faces_by_label(toy.manifests).to_numpy().tolist() == [[120, 120]]
     write_fold(toy.manifests, Fold("none", ()), tmp_path / "none")
     write_fold(toy.manifests, Fold("all", ("toy",)), tmp_path / "all")
     for side, rows in before.items():
         assert read_manifest(tmp_path / "none" / f"{side}.parquet").equals(rows)
         assert read_manifest(tmp_path / "all" / f"{side}.parquet").empty
-    assert sorted(read_manifest(tmp_path / "all" / "new.parquet")["face_id"]) == sorted(pd.concat(before)["face_id"])
+    assert sorted(read_manifest(tmp_path / "all" / "new.parquet")["face_id"]) == sorted(
+        pd.concat(list(before.values()))["face_id"]
+    )

@@ -46,7 +46,7 @@ def test_a_fold_trains_without_what_it_asks_about_and_is_known_afterwards(
     toy: Any, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[set[str]] = []
-    real = yardstick.train
+    from tasks.training.train import train as real
 
     def spied(manifests: Path, *rest: Any, **named: Any) -> Any:
         both = pd.concat([read_manifest(manifests / f"{side}.parquet") for side in ("train", "valid")])
