@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import look, scores
+from flows import calibrate, look, models, scores
 from flows.lock import workspace_lock
 from flows.server import ensure_server
-from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
+from flows.workspace import PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(scores.app, name="scores")
+app.add_typer(models.app, name="model")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
 DVC_FILE = Path("dvc.yaml")
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
@@ -107,7 +108,7 @@ def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
+    model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
     strict: Annotated[
@@ -121,6 +122,8 @@ def score(
     summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for notice in summary["notices"]:
+        typer.echo(notice)
     if strict and summary["alarms"]:
         raise typer.Exit(SHIFTED)
 
@@ -149,6 +152,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 
 app.command()(look.detect)
 app.command()(look.predict)
+app.command()(calibrate.calibrate)
 
 
 def main() -> None:

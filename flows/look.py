@@ -16,8 +16,12 @@ from tasks.params import CropParams, FauxfaceError, ScoreParams, load_params
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face, ImageResult
+    from tasks.scoring.verdict import FaceScore
     from tasks.sources import Member
 
+NAMED_MODEL = (
+    "Folder or URL of the model, or `reference`, the package's. By default the workspace's, else the reference."
+)
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, one line an image.")]
 
@@ -53,33 +57,36 @@ def detect(
 
 def predict(
     images: Images,
-    model: Annotated[Path, typer.Option(help="Folder of the model.")] = MODEL,
+    model: Annotated[str | None, typer.Option(help=NAMED_MODEL)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say of each face in images how likely it is generated or manipulated.
+    """Say of each face in images how likely it is generated or manipulated: real, fake, or unsure and why.
 
     Threshold and precision are set as in params.yaml (`score`), if there is one here. The exit status is 1 when an
     image cannot be read; an image without a face, or with a fake one, is an answer.
     """
-    from tasks.scoring.classifier import Classifier
-    from tasks.scoring.predict import predict as p_fake_of
+    from tasks.scoring.card import is_packaged, model_named
+    from tasks.scoring.card_text import bounds_line, notices
+    from tasks.scoring.model import load_model
+    from tasks.scoring.predict import predict as judged
+    from tasks.scoring.rows import answer_columns, image_columns
+    from tasks.scoring.verdict import Judge
 
     settings = load_params(PARAMS).score if PARAMS.exists() else ScoreParams()
-    classifier = Classifier.load(model, precision=settings.precision)
-    card = classifier.card
-    threshold = card.threshold_by(settings.threshold)
+    url = model_named(model, MODEL)
+    classifier = load_model(url, settings.precision)
+    card, judge = classifier.card, Judge.of(classifier.card, settings.threshold)
+    said = {"model_id": card.model_id, "threshold": judge.threshold}
     failures = 0
-    for result, scores in p_fake_of((result for _, result in _looked_at(images, card.crop)), classifier):
-        verdicts = [{"p_fake": score, "is_fake": score >= threshold} for score in scores]
-        faces = [{**_columns(face), **verdict} for face, verdict in zip(result.faces, verdicts, strict=True)]
-        facts = {**_facts(result), "model_id": card.model_id, "threshold": threshold, "faces": faces}
-        lines = [
-            f"{'fake' if verdict['is_fake'] else 'real'}  p_fake {verdict['p_fake']:.3f}  {_text(face)}"
-            for face, verdict in zip(result.faces, verdicts, strict=True)
-        ]
-        failures += _say(result, facts, lines, as_json)
+    for result, scores in judged((result for _, result in _looked_at(images, card.crop)), classifier, judge):
+        pairs = list(zip(result.faces, scores, strict=True))
+        faces = [{**_columns(face), **answer_columns(score, judge)} for face, score in pairs]
+        facts = {**_facts(result), **said, **image_columns(result, scores, settings.verdict, judge), "faces": faces}
+        failures += _say(result, facts, [f"{_answer(score)}  {_text(face)}" for face, score in pairs], as_json)
     if not as_json:
-        typer.echo(f"model {card.model_id}: fake from p_fake {threshold:.3f} up")
+        typer.echo(bounds_line(card, judge))
+    for notice in notices(card, packaged=is_packaged(url)):
+        typer.echo(notice, err=as_json)
     _end(failures)
 
 
@@ -140,6 +147,7 @@ def _facts(result: ImageResult) -> dict[str, Any]:
         "error": result.error,
         "width": result.width,
         "height": result.height,
+        "provenance": result.provenance,
     }
 
 
@@ -159,6 +167,11 @@ def _text(face: Face) -> str:
     return f"{width} x {height} at {x}, {y}  confidence {face.confidence:.3f}  quality {face.quality:.2f}{turned}"
 
 
+def _answer(score: FaceScore) -> str:
+    reason = f" ({score.answer.reason})" if score.answer.reason else ""
+    return f"{score.answer.verdict}{reason}  p_fake {score.p_fake:.3f}"
+
+
 def _say(result: ImageResult, facts: dict[str, Any], lines: list[str], as_json: bool) -> bool:
     """Print what was found in an image, and on standard error what is wrong with it; returns whether anything is."""
     failed = bool(result.error)
@@ -171,6 +184,8 @@ def _say(result: ImageResult, facts: dict[str, Any], lines: list[str], as_json: 
         typer.echo(f"{result.member}: {number} in {result.width} x {result.height} pixels")
         for line in lines:
             typer.echo(f"  {line}")
+        if result.provenance:
+            typer.echo(f"  provenance: {result.provenance}")
     return failed
 
 

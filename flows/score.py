@@ -15,10 +15,11 @@ from prefect import flow
 
 from flows.comparison import compare_with_last
 from flows.runners import open_runner, progress_bar, run_shards, shard_task
-from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
+from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
-from tasks.scoring.card import ModelCard
+from tasks.scoring.card import ModelCard, is_packaged, model_named
+from tasks.scoring.card_text import notices
 from tasks.scoring.counts import ScoreCounts
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
@@ -31,21 +32,27 @@ from tasks.sources.fingerprints import fingerprint_of, is_local
 
 @flow(name="score")
 def score(
-    params_file: Path, model: str, out: str, sources: Sequence[str | ArchiveParams] = (), retry_failed: bool = False
+    params_file: Path,
+    model: str | None,
+    out: str,
+    sources: Sequence[str | ArchiveParams] = (),
+    retry_failed: bool = False,
 ) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
-    `model` and `out` are paths or URLs; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet.
-    The archives named in params are also counted in reports/score.json. Parts that are already there are kept: a killed
-    scoring goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
+    `model` (see `model_named`) and `out` are paths or URLs; scores go to
+    <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives named in params are also counted in
+    reports/score.json. Parts that are already there are kept: a killed scoring goes on where it stopped, a complete one
+    is recognised. With `retry_failed` failed inputs are scored again.
     A new scoring is compared with the last one of its archive; `alarms` has those that moved beyond `score.compare`.
     """
     params = load_params(params_file)
     archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
-    card = card_at(model)
-    place = ModelPlace.of(model, card)
+    url = model_named(model, MODEL)
+    card = card_at(url)
+    place = ModelPlace.of(url, card)
     scored = {
         label: _score_archive(archive, params, place, card, out, retry_failed)
         for label, archive in zip(labels(archives), archives, strict=True)
@@ -55,6 +62,7 @@ def score(
         "model_id": card.model_id,
         "threshold": card.threshold_by(rule),
         "threshold_rule": rule,
+        "notices": notices(card, packaged=is_packaged(url)),
         "archives": scored,
     }
     if not sources:

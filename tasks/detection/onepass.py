@@ -24,6 +24,7 @@ from tasks.detection.second_look import Look, look, turned, turned_back
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels, reduces, shrink
 from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
+from tasks.imaging.provenance import provenance
 from tasks.params import CropParams
 from tasks.sources import Member
 from tasks.sources.status import Status
@@ -74,7 +75,8 @@ class ImageResult:
     """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept.
 
     `phash`: 32 bytes, of the whole upright picture, where it has faces: it stays when a copy of the file is encoded
-    again, while a crop's would move with the detected box.
+    again, while a crop's would move with the detected box. `provenance`: what the file says of its making; it decides
+    nothing here, nor in training.
     """
 
     member: str
@@ -88,6 +90,7 @@ class ImageResult:
     jpeg_quality: int | None = None
     n_faces: int = 0
     phash: bytes | None = None
+    provenance: str | None = None
     faces: list[Face] = field(default_factory=list)
 
 
@@ -214,8 +217,9 @@ def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) ->
         faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:
         return ImageResult(opened.member.path, error.status, error.message, *facts)
+    told = provenance(opened.data)
     picture = phash(opened.decoded.pixels) if faces else None
-    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, faces)
+    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, told, faces)
 
 
 def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:

@@ -85,8 +85,10 @@ MANIFEST = pa.schema(
 )
 
 # One row per face, and one with null face fields for an image without one; the rows of an image follow each other and
-# share its `index`, the input's place in the source, and its verdict. `archive` is <name>-<fingerprint>, as in the
-# folder's name, and a dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
+# share its `index`, the input's place in the source, and its verdict. `verdict` is real, fake or unsure, the last with
+# a reason; `distance` how far the face is from those trained on; `provenance` what the file says of its making
+# (imaging/provenance.py), which decides nothing. `archive` is <name>-<fingerprint>, as in the folder's name, and a
+# dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
 SCORES = pa.schema(
     [
         pa.field("archive", pa.dictionary(pa.int32(), pa.string()), nullable=False),
@@ -99,11 +101,16 @@ SCORES = pa.schema(
         pa.field("height", pa.int32()),
         pa.field("face_index", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
+        pa.field("provenance", pa.string()),
         *_DETECTION,
         pa.field("p_fake", pa.float32()),
         pa.field("is_fake", pa.bool_()),
+        pa.field("distance", pa.float32()),
+        pa.field("verdict", pa.string()),
+        pa.field("verdict_reason", pa.string()),
         pa.field("image_p_fake", pa.float32()),
         pa.field("image_is_fake", pa.bool_()),
+        pa.field("image_verdict", pa.string()),
         pa.field("verdict_rule", pa.string(), nullable=False),
         pa.field("threshold_rule", pa.string(), nullable=False),
         pa.field("model_id", pa.string(), nullable=False),

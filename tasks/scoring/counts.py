@@ -18,7 +18,10 @@ SUCCESSES = (Status.OK, Status.NO_FACE)
 
 @dataclass
 class ScoreCounts:
-    """Inputs by status; faces, by p_fake in BINS equal bins too; faces and images called fake."""
+    """Inputs by status; faces, by p_fake in BINS equal bins too; faces and images called fake.
+
+    `verdicts`: faces by answer, an unsure one as `unsure (reason)`; `image_verdicts`: images by answer.
+    """
 
     inputs: int = 0
     faces: int = 0
@@ -26,6 +29,8 @@ class ScoreCounts:
     fake_images: int = 0
     status: Counter[str] = field(default_factory=Counter)
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    image_verdicts: Counter[str] = field(default_factory=Counter)
 
     @property
     def failures(self) -> int:
@@ -39,6 +44,8 @@ class ScoreCounts:
         self.fake_faces += other.fake_faces
         self.fake_images += other.fake_images
         self.status.update(other.status)
+        self.verdicts.update(other.verdicts)
+        self.image_verdicts.update(other.image_verdicts)
         self.histogram = [mine + theirs for mine, theirs in zip(self.histogram, other.histogram, strict=True)]
 
     def to_json(self) -> str:
@@ -49,7 +56,8 @@ class ScoreCounts:
     def from_json(cls, text: str) -> ScoreCounts:
         """Return the counts that `to_json` wrote."""
         facts = json.loads(text)
-        return cls(**{**facts, "status": Counter(facts["status"])})
+        counters = {name: Counter(facts[name]) for name in ("status", "verdicts", "image_verdicts")}
+        return cls(**{**facts, **counters})
 
 
 def failures(status: dict[str, int]) -> int:
@@ -69,4 +77,11 @@ def count_rows(rows: Sequence[Row]) -> ScoreCounts:
         fake_images=sum(bool(row["image_is_fake"]) for row in images.values()),
         status=Counter(row["status"] for row in images.values()),
         histogram=histogram.tolist(),
+        verdicts=Counter(_answer(row) for row in faces),
+        image_verdicts=Counter(row["image_verdict"] for row in images.values() if row["image_verdict"] is not None),
     )
+
+
+def _answer(row: Row) -> str:
+    reason = row["verdict_reason"]
+    return f"{row['verdict']} ({reason})" if reason else str(row["verdict"])

@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def export_scorer(folder: Path) -> None:
     """Write scorer.xml and scorer.bin beside the network in `folder`: the same input, the logit (n, 1) as output.
 
-    A network without a verdict keeps its own output.
+    A second output are the features (n, d) that the logit is made of, where they are few enough to tell a face that is
+    unlike those trained on. A network without a verdict keeps its own output.
 
     Raises FauxfaceError with what the exporting process said when it failed.
     """
@@ -44,12 +45,12 @@ def main() -> None:
     sys.meta_path.insert(0, _Hidden())
     from tasks.training.channels_first import channels_first
     from tasks.training.network_file import read_network
-    from tasks.training.zoo import ends_in_verdict, logit_model
+    from tasks.training.zoo import ends_in_verdict, logit_and_features
 
     folder = Path(sys.argv[1])
     network = read_network(folder)
     if ends_in_verdict(network):
-        network = logit_model(network)
+        network = logit_and_features(network)
     with tempfile.TemporaryDirectory(dir=folder) as temp:
         network = channels_first(network)
         network.export(f"{temp}/{SCORER}", format="openvino", verbose=False)

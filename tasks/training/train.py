@@ -20,6 +20,7 @@ from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
+from tasks.training.answers import with_three_answers
 from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.recipes import Recipe, load_recipe
 from tasks.training.reference import REFERENCE, packaged_weights
@@ -78,7 +79,8 @@ def train(
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
-    card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    card = with_three_answers(out, manifests, faces, workers)
     about_faces = {
         "train_faces": int(taken.sum()),
         "valid_faces": len(splits["valid"].rows),

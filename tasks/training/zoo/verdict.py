@@ -9,6 +9,7 @@ from keras import layers
 
 LOGIT = "logit"
 P_FAKE = "p_fake"
+MOST_FEATURES = 4096  # of which a covariance can be told; more are maps laid flat, or statistics
 
 
 def with_verdict(pixels: Any, features: Any, name: str) -> keras.Model:
@@ -28,6 +29,14 @@ def linear_layer(model: keras.Model) -> keras.layers.Dense:
 def logit_model(model: keras.Model) -> keras.Model:
     """Return the same network, sharing its weights, that ends at the logit (n, 1)."""
     return keras.Model(model.input, model.get_layer(LOGIT).output, name=f"{model.name}_logit")
+
+
+def logit_and_features(model: keras.Model) -> keras.Model:
+    """Return the logit's model with a second output: what its linear layer takes, (n, d), of MOST_FEATURES at most."""
+    features = linear_layer(model).input
+    if features.shape[-1] > MOST_FEATURES:
+        return logit_model(model)
+    return keras.Model(model.input, [model.get_layer(LOGIT).output, features], name=f"{model.name}_logit")
 
 
 def ends_in_verdict(model: keras.Model) -> bool:
