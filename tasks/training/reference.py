@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.params import FauxfaceError
+from tasks.scoring.card import PACKAGED, REFERENCE
 
-REFERENCE = "reference"  # what it is called wherever weights or a model are named
-PACKAGED = Path(__file__).resolve().parents[2] / "fauxface" / "reference"
+__all__ = ["PACKAGED", "REFERENCE", "WEIGHTS_FILE", "packaged_weights"]
+
 WEIGHTS_FILE = "weights.safetensors"  # what a training begins with
 
 

@@ -4,6 +4,7 @@ the call."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,11 +56,12 @@ def train(
     *,
     workers: int,
     progress: bool,
+    families: Mapping[str, str] | None = None,
 ) -> TrainResult:
     """Train on `manifests`/train.parquet, choose on valid.parquet, and write the artefact to `out`.
 
     `faces` holds the shards; `history` becomes a CSV with a row an epoch; `state` is the folder from which a killed
-    training goes on, removed at the end. Raises FauxfaceError for a recipe, manifest or shard that cannot be used, and
+    training goes on, removed at the end; `families` names the families of data sets' fakes, for the card. Raises FauxfaceError for a recipe, manifest or shard that cannot be used, and
     for a loss that is no number.
     """
     recipe = load_recipe(params.recipe).overridden(params)
@@ -80,7 +82,7 @@ def train(
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
     _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
-    card = with_three_answers(out, manifests, faces, workers)
+    card = with_three_answers(out, manifests, faces, workers, families)
     about_faces = {
         "train_faces": int(taken.sum()),
         "valid_faces": len(splits["valid"].rows),
