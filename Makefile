@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo server test test-all lint docs lock clean
+.PHONY: help demo server test test-all lint docs reference lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,14 @@ lint: $(STAMP) ## Check style and types
 docs: $(STAMP) ## Write the reference of commands and build the documentation into site/
 	python docs/generate.py
 	python -m mkdocs build --quiet
+
+# Its card has the yardstick's table if `fauxface sources` was run in reference/ before.
+reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_DATA (about half an hour on 2 cores)
+	mkdir -p reference/data
+	ln -sfn "$(abspath $(or $(FAUXFACE_DATA),../shared/data))/faces" reference/data/raw
+	cd reference && for name in $$(sed -n 's/^  \([a-z0-9_]*\):$$/\1/p' params.yaml); do fauxface crop $$name || exit 1; done
+	cd reference && fauxface split && fauxface train
+	cd reference && python -m tasks.training.package data/model ../fauxface/reference reports/sources.json
 
 lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 	$(PYTHON) -m venv $(VENV)/uv

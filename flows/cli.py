@@ -87,13 +87,10 @@ def split(params: ParamsFile = PARAMS) -> None:
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
-    for phase, faces in report["left_out"].items():
-        if faces:
-            typer.echo(
-                f"phase {phase}: {faces} of its training faces were left out, evenly drawn: see `faces` of a recipe"
-            )
-    for dataset in report["nothing_learnt"]:
-        typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
+    if not report["tells_apart"]:
+        typer.echo(
+            "nothing that holds for other faces was learnt: the model gives all validation faces the same answer"
+        )
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
@@ -105,6 +102,18 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
         auc, trivial = rows["roc_auc"], rows["baseline"]["roc_auc"]
         compared = "one class" if auc is None else f"AUC {auc:.3f} (trivial features {trivial:.3f})"
         typer.echo(f"{name}: {rows['n']} faces, accuracy {rows['accuracy']:.3f}, {compared}")
+
+
+@app.command()
+def sources(
+    folds: Annotated[int, typer.Option(min=2, help="Trainings, which between them leave out every data set.")] = 4,
+    family: Annotated[bool, typer.Option("--family", help="Leave out one `family:` of fakes after the other.")] = False,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
+    from tasks.training.yardstick_text import table
+
+    typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
 
 
 @app.command()

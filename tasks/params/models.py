@@ -39,6 +39,9 @@ class DatasetParams(ArchiveParams):
     """
 
     label: LabelRule = FolderLabel()
+    # What kind of fakes these are, in the user's words (gan, diffusion, swap, ...): `fauxface sources --family` leaves
+    # out one kind after the other.
+    family: Name | None = None
     group: GroupRule = NoGroup()
     use: Literal["split", "test", "given"] = "split"
     # Whether one face without a label is an error; else such faces are left out, and counted.

@@ -171,8 +171,7 @@ class TrainReport(Shape):
     best_epoch: int
     resumed_after: int
     train_faces: int
-    left_out: dict[str, int]
-    nothing_learnt: tuple[str, ...] = ()
+    tells_apart: bool
     valid_faces: int
     seconds: float
     images_per_second: float
