@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from tasks.manifests.parts import Row
-from tasks.sources.status import Status
+from tasks.sources.status import NO_FAILURES, Status
 
 BINS = 20  # of the histogram of p_fake, from 0 to 1
-SUCCESSES = (Status.OK, Status.NO_FACE)
 PICTURES = (Status.OK, Status.NO_FACE)  # what could be read
 # How a source tells that the disk or the network let it down, not the file: by the name of Python's error.
 _FAULT_OF_THE_WORLD = re.compile(r"[A-Za-z]+Error: ")
@@ -46,7 +45,7 @@ class ScoreCounts:
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     def add(self, other: ScoreCounts) -> None:
@@ -80,8 +79,8 @@ class ScoreCounts:
 
 
 def failures(status: dict[str, int]) -> int:
-    """Return how many inputs gave no picture, of counts by status."""
-    return sum(count for name, count in status.items() if name not in SUCCESSES)
+    """Return how many inputs failed, of counts by status."""
+    return sum(count for name, count in status.items() if name not in NO_FAILURES)
 
 
 def unread(status: dict[str, int]) -> bool:
