@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+
 from tasks.manifests.schemas import SCORES
 from tasks.params import Params
 from tasks.sources.status import Status
