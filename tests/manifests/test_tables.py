@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.manifests import tables
-from tasks.manifests.parts import write_part
+from tasks.manifests.parts import Row, write_part
 from tasks.manifests.schemas import TABLES, tables_name
 from tasks.manifests.tables import KeptTables, is_table, table_row
 from tasks.params import FauxfaceError
@@ -44,8 +44,8 @@ def test_a_table_is_kept_as_it_is_unless_it_is_too_large_or_damaged(monkeypatch:
 
 
 def test_kept_tables_are_read_by_their_path(tmp_path: Path) -> None:
-    first = [{"member": "a.csv", "data": b"one"}, {"member": "sub\\b.csv", "data": b"two"}]
-    second = [{"member": "a.csv", "data": b"three"}, {"member": "big.csv", "data": None}]
+    first: list[Row] = [{"member": "a.csv", "data": b"one"}, {"member": "sub\\b.csv", "data": b"two"}]
+    second: list[Row] = [{"member": "a.csv", "data": b"three"}, {"member": "big.csv", "data": None}]
     write_part(tmp_path / tables_name(0), first, TABLES, {})
     write_part(tmp_path / tables_name(7), second, TABLES, {})
     kept = KeptTables(tmp_path)
