@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tasks.manifests.parts import Row
-from tasks.sources.status import Status
+from tasks.sources.status import NO_FAILURES
 
 BINS = 20  # of the histogram of p_fake, from 0 to 1
-SUCCESSES = (Status.OK, Status.NO_FACE)
 
 
 @dataclass
@@ -29,7 +28,7 @@ class ScoreCounts:
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     def add(self, other: ScoreCounts) -> None:
@@ -53,8 +52,8 @@ class ScoreCounts:
 
 
 def failures(status: dict[str, int]) -> int:
-    """Return how many inputs gave no picture, of counts by status."""
-    return sum(count for name, count in status.items() if name not in SUCCESSES)
+    """Return how many inputs failed, of counts by status."""
+    return sum(count for name, count in status.items() if name not in NO_FAILURES)
 
 
 def count_rows(rows: Sequence[Row]) -> ScoreCounts:

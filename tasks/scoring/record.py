@@ -54,7 +54,7 @@ class Finished(Started):
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     def summary(self, url: str) -> dict[str, Any]:
