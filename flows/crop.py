@@ -24,7 +24,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     """Crop a data set into data/faces/<dataset>/ and count its inputs in reports/crop/<dataset>.json."""
     params = load_params(params_file)
     settings = _dataset(params, dataset, params_file)
-    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS)
+    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS, encoding=settings.encoding)
     job = _job(settings, params, source)
     counts, started = ShardCounts(), time.monotonic()
     work = shard_task(crop_shard, "crop-shard")

@@ -82,9 +82,10 @@ def _score_archive(
     archive: ArchiveParams, params: Params, model: ModelPlace, card: ModelCard, out: str, retry: bool
 ) -> dict[str, Any]:
     """Score one archive, unless that is done already; returns what reports/score.json says of it."""
-    opening = functools.cache(functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS))
+    given = {"sha256": archive.sha256, "encoding": archive.encoding}
+    opening = functools.cache(functools.partial(open_source, archive.source, cache=DOWNLOADS, **given))
     fingerprint = fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS)
-    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score)
+    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score, archive.encoding)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
     last = last_complete(store, archive.name, folder)
     _say_change(archive, last, fingerprint)

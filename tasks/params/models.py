@@ -21,11 +21,26 @@ Precision = Literal["f32", "bf16"]
 
 
 class ArchiveParams(Frozen):
-    """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL."""
+    """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL.
+
+    `encoding` is that of the names in a zip or tar that are no Unicode, as Python calls it (`cp932`, `gbk`, `latin-1`);
+    null: cp437 in a zip, as its format says, and bytes written as `\\udcXX` in a tar.
+    """
 
     name: Name
     source: str = Field(min_length=1)
     sha256: Sha256 | None = None
+    encoding: str | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            return encoding and b"".decode(encoding) + encoding
+        except LookupError:
+            raise ValueError(
+                f"{encoding!r} is no encoding of text that Python knows; try cp932, gbk, big5, euc-kr or latin-1"
+            ) from None
 
 
 class DatasetParams(ArchiveParams):

@@ -47,9 +47,12 @@ class ScoreJob:
     retry: bool = False
 
 
-def score_key(fingerprint: str, model_id: str, score: ScoreParams) -> str:
-    """Return what the content of an archive's parts depends on, as a short hash (the model's id covers the crop)."""
-    facts = [SCORE_FORMAT, fingerprint, model_id, score.recipe()]
+def score_key(fingerprint: str, model_id: str, score: ScoreParams, encoding: str | None = None) -> str:
+    """Return what the content of an archive's parts depends on, as a short hash (the model's id covers the crop).
+
+    `encoding` is that of the archive's names, which decides what its members are called.
+    """
+    facts = [SCORE_FORMAT, fingerprint, model_id, score.recipe(), *([encoding] if encoding else [])]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -25,6 +25,8 @@ class Piece:
 
     def row(self) -> Member:
         """Return the row of a file that is not opened."""
+        if self.entry.fault:
+            return failed(self.entry.path, Status.NOT_A_FILE, self.entry.fault)
         if self.error:
             return failed(self.entry.path, Status.ARCHIVE_DAMAGED, self.error)
         return failed(self.entry.path, Status.METADATA, "")

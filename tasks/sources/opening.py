@@ -130,10 +130,8 @@ def _stem(path: str) -> str:
 
 def _piece(folder: Place, entry: Entry, encoding: str | None) -> Piece:
     """Open one file of a folder of archives; what is none, or holds no images, comes with the reason."""
-    if kind_by_name(entry.path) is None:
+    if entry.fault or kind_by_name(entry.path) is None:
         return Piece(entry)
-    if entry.fault:
-        return Piece(entry, error=entry.fault)
     inside = below(folder, entry.path)
     try:
         return Piece(entry, _open_place(inside, _reopening(inside.url, None, None, encoding), encoding))

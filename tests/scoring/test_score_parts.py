@@ -106,8 +106,9 @@ def test_the_key_follows_source_model_and_settings() -> None:
         score_key("a", "m", ScoreParams(verdict="mean")),
         score_key("a", "m", ScoreParams(threshold="false_alarm")),
         score_key("a", "m", ScoreParams(precision="bf16")),
+        score_key("a", "m", ScoreParams(), "cp932"),
     ]
-    assert len(set(keys)) == 8
+    assert len(set(keys)) == 9
     elsewhere = ScoreParams.model_validate({"archives": {"x": {"source": "x.zip"}}, "compare": {"psi": 1}})
     assert keys[0] == score_key("a", "m", elsewhere)
 

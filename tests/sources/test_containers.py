@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import tempfile
@@ -160,6 +161,19 @@ def test_the_fingerprint_changes_with_the_content_and_only_with_it(pack: Pack, k
     assert len(first) == 64
     (tmp_path / "again").mkdir()
     assert first != open_source(pack(kind, [*SAMPLE, ("more.jpg", b"x")], tmp_path / "again")).fingerprint()
+
+
+def test_the_fingerprint_of_a_folder_changes_with_the_time_of_a_file_alone(pack: Pack, tmp_path: Path) -> None:
+    path = pack("folder", SAMPLE, tmp_path)
+    file = path / "faces" / "07.jpg"
+    os.utime(file, ns=(10**18, 10**18))
+    first = open_source(path).fingerprint()
+    file.write_bytes(bytes(len(SAMPLE[7][1])))  # as many bytes
+    os.utime(file, ns=(10**18, 10**18 + 1))
+    assert open_source(path).fingerprint() != first
+    file.rename(path / "faces" / "7.jpg")
+    os.utime(path / "faces" / "7.jpg", ns=(10**18, 10**18))
+    assert open_source(path).fingerprint() != first
 
 
 def test_the_kind_is_told_by_content_not_by_name(pack: Pack, kind: str, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import threading
 import zipfile
 from pathlib import Path
@@ -69,6 +70,16 @@ def test_a_wrong_hash_is_an_error_and_leaves_nothing(web: Any, tmp_path: Path) -
     assert not list(tmp_path.rglob("dump.zip*[!k]"))
 
 
+@pytest.mark.parametrize("left", [0, 16, 1_000_000, 3_072_000, 4_000_000])
+def test_a_wrong_hash_is_an_error_whatever_an_earlier_call_left(web: Any, tmp_path: Path, left: int) -> None:
+    part = tmp_path / ("0" * 64) / "dump.zip.part"
+    part.parent.mkdir()
+    part.write_bytes((web.data + bytes(1_000_000))[:left])
+    with pytest.raises(SourceError, match=f"its SHA-256 is {sha(web.data)}, not {'0' * 64}"):
+        download(web.url, "0" * 64, tmp_path, wait_s=0)
+    assert not list(tmp_path.rglob("dump.zip*[!k]"))
+
+
 def test_a_missing_file_is_an_error_at_once(web: Any, tmp_path: Path) -> None:
     web.answers = [404]
     with pytest.raises(SourceError, match=r"dump\.zip: the server answers 404"):
@@ -83,8 +94,11 @@ def test_a_busy_server_is_asked_again(web: Any, tmp_path: Path) -> None:
 
 
 def test_nobody_at_home_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
-        download("http://127.0.0.1:9/a.zip", "0" * 64, tmp_path, wait_s=0)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and so nobody else's; it does not listen
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/a.zip"
+        with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
+            download(url, "0" * 64, tmp_path, wait_s=0)
 
 
 @pytest.mark.parametrize(("url", "digest"), [("ftp://x/a.zip", "0" * 64), ("http://x/a.zip", "12")])

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.sources import SourceError, Status, open_source
+from tasks.sources import SourceError, Status, open_source, parquet
 
 
 def write(path: Path, columns: dict[str, Any], row_group_size: int = 3) -> Path:
@@ -163,3 +163,75 @@ def test_damage_in_another_column_costs_the_annotations_and_no_image(tmp_path: P
         members = list(dump.members())
     assert [member.data for member in members] == columns["image"]
     assert [len(member.annotations or {}) for member in members] == [2] * 16 + [1] * 24
+
+
+def test_a_clone_of_hugging_face_is_its_parquet_files_and_rows_for_what_describes_them(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "data" / "train-00000-of-00002.parquet", {"image": [b"a", b"b", b"c", b"d"]})
+    write(tmp_path / "set" / "data" / "train-00001-of-00002.parquet", {"image": [b"e"]})
+    write(tmp_path / "set" / "data" / "people.parquet", {"name": ["a"]})
+    for name in ("README.md", ".gitattributes", ".git/config", ".git/objects/ab/cd", "dataset_infos.json", "LICENSE"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"about")
+    with open_source(tmp_path / "set") as dump:
+        members = list(dump.members())
+        assert dump.count() == len(members)
+        assert [(member.path, member.data) for member in members[:5]] == [
+            ("data/train-00000-of-00002.parquet#0", b"a"),
+            ("data/train-00000-of-00002.parquet#1", b"b"),
+            ("data/train-00000-of-00002.parquet#2", b"c"),
+            ("data/train-00000-of-00002.parquet#3", b"d"),
+            ("data/train-00001-of-00002.parquet#0", b"e"),
+        ]
+        assert [(member.path, str(member.status)) for member in members[5:]] == [
+            ("data/people.parquet", "metadata"),
+            ("LICENSE", "metadata"),
+            ("README.md", "metadata"),
+            ("dataset_infos.json", "metadata"),
+        ]
+        assert dump.read("README.md") == b"about"
+        assert dump.read("data/train-00000-of-00002.parquet#3") == b"d"
+        assert [member for shard in dump.shards(2) for member in shard] == members
+
+
+def test_files_that_git_lfs_did_not_fetch_say_so(tmp_path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
+    write(tmp_path / "set" / "a.parquet", {"image": [b"x"]})
+    (tmp_path / "set" / "b.parquet").write_bytes(pointer)
+    (tmp_path / "c.parquet").write_bytes(pointer)
+    with open_source(tmp_path / "set") as dump:
+        (_, found) = dump.members()
+        assert (found.path, str(found.status)) == ("b.parquet", "unreadable")
+        assert "git lfs pull" in found.error
+    with pytest.raises(SourceError, match="git lfs pull"):
+        open_source(tmp_path / "c.parquet")
+
+
+def test_parquet_without_images_is_an_error_where_no_file_has_any(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / "set" / f"{name}.parquet", {"label": [1]})
+    with pytest.raises(SourceError, match=r"a\.parquet: no column with image bytes"):
+        open_source(tmp_path / "set")
+
+
+def test_rows_are_numbered_through_the_row_groups_of_their_file(tmp_path: Path) -> None:
+    write(tmp_path / "set" / "a.parquet", {"image": [b"a0", b"a1", b"a2", b"a3", b"a4"]}, 2)
+    write(tmp_path / "set" / "b.parquet", {"image": [b"b0", b"b1", b"b2"]}, 2)
+    with open_source(tmp_path / "set") as dump:
+        assert isinstance(dump, parquet.ParquetSource)
+        expected = [
+            (f"{name}.parquet#{row}", f"{name}{row}".encode())
+            for name, rows in (("a", 5), ("b", 3))
+            for row in range(rows)
+        ]
+        assert [(member.path, member.data) for member in dump.members()] == expected
+        for start in range(8):
+            assert [(member.path, member.data) for member in dump.rows(start, start + 3)] == expected[start : start + 3]
+
+
+def test_a_row_larger_than_a_member_may_be_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "MAX_MEMBER_BYTES", 1000)
+    with open_source(write(tmp_path / "a.parquet", {"image": [bytes(1000), bytes(1001)]})) as dump:
+        assert [(member.path, str(member.status)) for member in dump.members()] == [
+            ("a.parquet#0", "ok"),
+            ("a.parquet#1", "too_large"),
+        ]
