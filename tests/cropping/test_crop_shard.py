@@ -198,9 +198,10 @@ def test_the_key_follows_settings_and_source() -> None:
         crop_key(settings, CropParams(size=64, shard=20), "f1"),
         crop_key(settings, CROP, "f2"),
         crop_key(DatasetParams(name="a", source="b.zip"), CROP, "f1"),
+        crop_key(DatasetParams(name="a", source="a.zip", encoding="cp932"), CROP, "f1"),
         crop_key(DatasetParams(name="b", source="a.zip"), CROP, "f1"),
     ]
-    assert len({key, *others}) == 5
+    assert len({key, *others}) == 6
 
 
 def test_the_key_does_not_follow_what_is_applied_at_the_split() -> None:
