@@ -49,7 +49,7 @@ def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
     key = crop_key(settings, params.crop, source.fingerprint())
     folder = open_state(CROP_STATE, settings.name, key)
     remove_temp_files(folder)
-    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner))
+    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner), source.read)
 
 
 def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: float) -> dict[str, Any]:

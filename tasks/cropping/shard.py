@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,13 +37,17 @@ class ShardCounts:
 
 @dataclass(frozen=True)
 class CropJob:
-    """What all shards of a data set share; `key` stands for everything that decides their content."""
+    """What all shards of a data set share; `key` stands for everything that decides their content.
+
+    `read` gives the bytes of a member whose shard does not carry them: a table beside the archives of a folder.
+    """
 
     dataset: str
     folder: Path
     key: str
     crop: CropParams
     threads: int
+    read: Callable[[str], bytes]
 
 
 def crop_shard(job: CropJob, shard: Shard) -> ShardCounts:
@@ -51,7 +55,7 @@ def crop_shard(job: CropJob, shard: Shard) -> ShardCounts:
     images: list[Row] = []
     faces: list[Row] = []
     detector, members = shared_detector(job.crop), shard.read()
-    tables = [table_row(member) for member in members if is_table(member)]
+    tables = [table_row(member, job.read) for member in members if is_table(member)]
     results = faces_of(members, job.crop, job.crop.keep, detector, job.threads)
     for index, (member, result) in enumerate(zip(members, results, strict=True), start=shard.start):
         images.append(image_row(_table_or(result, member), job.dataset, index, member.annotations))

@@ -22,7 +22,7 @@ from tasks.sources.status import Status
 
 _COLUMNS = ("face_id", "image_id", "member", "phash")
 # Inputs with these statuses are no pictures, so no line of a table can mean them.
-_NO_PICTURES = {Status.METADATA, Status.NOT_AN_IMAGE, Status.NOT_A_FILE, Status.EMPTY_FILE}
+_NO_PICTURES = {Status.METADATA, Status.SYSTEM_FILE, Status.NOT_AN_IMAGE, Status.NOT_A_FILE, Status.EMPTY_FILE}
 _SHOWN = 3
 _Json = dict[str, Any]
 

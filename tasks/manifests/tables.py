@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from tasks.manifests.matching import normal
 from tasks.manifests.parts import Row
 from tasks.params import FauxfaceError
 from tasks.sources import Member
+from tasks.sources.status import Status
 
 # Larger than the label tables of the public data sets of millions of images, small enough for memory.
 MAX_TABLE_BYTES = 256 * 1024 * 1024
@@ -30,10 +32,16 @@ def is_table(member: Member) -> bool:
     return bool(rest.strip()) and any(separator in header for separator in _SEPARATORS)
 
 
-def table_row(member: Member) -> Row:
-    """Return the row of TABLES for a member; one that could not be read or is too large is named without its bytes."""
-    data = member.data if member.data is not None and len(member.data) <= MAX_TABLE_BYTES else None
-    return {"member": member.path, "data": data}
+def table_row(member: Member, read: Callable[[str], bytes]) -> Row:
+    """Return the row of TABLES for a member; one that could not be read or is too large is named without its bytes.
+
+    `read` gives the bytes of a table that the dump lists without them, and raises FauxfaceError.
+    """
+    data = member.data
+    if data is None and member.status == Status.METADATA:
+        with suppress(FauxfaceError):
+            data = read(member.path)
+    return {"member": member.path, "data": data if data is not None and len(data) <= MAX_TABLE_BYTES else None}
 
 
 class KeptTables:

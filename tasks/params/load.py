@@ -52,6 +52,8 @@ def _sentence(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"{key}: is missing and has no default."
+    if detail["type"] == "union_tag_not_found":
+        return f"{key}: needs a `rule` that says which kind it is, as in {{rule: folder}}."
     if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float, date)):
         return f"{key}: YAML reads this value as {_shown(detail['input'])}, no text: put it in quotes."
     return f"{key}: {message[:1].lower()}{message[1:]} (the value is {_shown(detail['input'])})."

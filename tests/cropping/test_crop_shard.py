@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -54,7 +55,7 @@ def settings(dump: Path) -> DatasetParams:
 @pytest.fixture
 def job(dump: Path, settings: DatasetParams, tmp_path: Path) -> CropJob:
     key = crop_key(settings, CROP, open_source(str(dump)).fingerprint())
-    return CropJob("dfdc", open_state(tmp_path, "dfdc", key), key, CROP, 2)
+    return CropJob("dfdc", open_state(tmp_path, "dfdc", key), key, CROP, 2, open_source(str(dump)).read)
 
 
 def shards(dump: Path) -> list[Shard]:
@@ -148,6 +149,24 @@ def test_tables_are_kept_and_no_fault_and_a_shard_without_one_has_no_such_file(j
     assert finished_shard(other, 0) is not None
 
 
+def test_the_table_of_a_folder_of_parquet_files_is_kept_with_what_the_files_say(tmp_path: Path, dump: Path) -> None:
+    folder = tmp_path / "clone"
+    (folder / "data").mkdir(parents=True)
+    (folder / "labels.csv").write_text("file,label\n")
+    picture = next(member for member in open_source(str(dump)).members() if member.path.endswith(".jpg"))
+    rows = {"image": [picture.data], "label": ["fake"]}
+    pq.write_table(pa.table(rows), folder / "data" / "train-00000-of-00001.parquet")
+    source = open_source(str(folder))
+    clone = CropJob("clone", tmp_path / "state", "key", CROP, 2, source.read)
+    counts = crop_shard(clone, next(iter(source.shards(20))))
+    assert counts.status == {"ok": 1, "metadata": 1}
+    assemble(clone.folder, 1, tmp_path / "faces" / "clone", {})
+    assert KeptTables(tmp_path / "faces" / "clone").read("labels.csv") == b"file,label\n"
+    settings = {"name": "clone", "source": str(folder), "label": {"rule": "column"}, "use": "given"}
+    faces = label_faces(tmp_path / "faces", [DatasetParams.model_validate(settings)]).faces.to_pylist()
+    assert [(face["label"], face["split_given"]) for face in faces] == [(1, "train")]
+
+
 def test_a_picture_that_is_called_a_table_is_a_picture(job: CropJob, dump: Path) -> None:
     picture = next(member for member in open_source(str(dump)).members() if member.path.endswith(".jpg"))
     assert "metadata" not in crop_shard(job, shard_of(Member("odd.csv", picture.data))).status
@@ -179,9 +198,10 @@ def test_the_key_follows_settings_and_source() -> None:
         crop_key(settings, CropParams(size=64, shard=20), "f1"),
         crop_key(settings, CROP, "f2"),
         crop_key(DatasetParams(name="a", source="b.zip"), CROP, "f1"),
+        crop_key(DatasetParams(name="a", source="a.zip", encoding="cp932"), CROP, "f1"),
         crop_key(DatasetParams(name="b", source="a.zip"), CROP, "f1"),
     ]
-    assert len({key, *others}) == 5
+    assert len({key, *others}) == 6
 
 
 def test_the_key_does_not_follow_what_is_applied_at_the_split() -> None:

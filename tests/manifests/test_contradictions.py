@@ -53,7 +53,7 @@ def test_one_file_under_both_labels_within_and_between_data_sets(tmp_path: Path)
 
 
 def test_the_same_pixels_in_another_file(tmp_path: Path) -> None:
-    alike = {"phash": unlike("alike")}
+    alike: Row = {"phash": unlike("alike")}
     rows = [face("jpeg", 0, **alike), face("other", 0), face("png", 1, "z", **alike), face("edit", 1, **alike)]
     crops = {"jpeg": b"pixels", "png": b"pixels", "edit": b"others", "other": b"pixels"}
     assert found(tmp_path, *rows, crops=crops) == {"jpeg", "png"}

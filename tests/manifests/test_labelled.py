@@ -124,6 +124,8 @@ def test_a_data_set_read_otherwise_must_be_cropped_again(tmp_path: Path, dataset
     moved = settings.model_copy(update={"source": "/elsewhere/set.zip"})
     with pytest.raises(FauxfaceError, match=r"images\.parquet: was made with .*elsewhere.*--single-item crop@set"):
         label_faces(root, [moved])
+    with pytest.raises(FauxfaceError, match=r"images\.parquet: was made with .*cp932"):
+        label_faces(root, [settings.model_copy(update={"encoding": "cp932"})])
     other = settings.model_copy(update={"use": "test", "strict_labels": True})
     assert label_faces(root, [other]).counts["set"]["labelled"] == 8
 

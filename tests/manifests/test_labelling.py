@@ -93,7 +93,7 @@ def test_label_by_constant() -> None:
 
 
 CSV = "\ufefffile,label,group\nreal/a.jpg,REAL,ann\n./fake/b.jpg,fake,\nfake\\c.jpg,maybe,carl\n"
-BOTH = {"label": {"rule": "csv", "file": "meta.csv"}, "group": {"rule": "csv", "file": "meta.csv"}}
+BOTH: dict[str, Any] = {"label": {"rule": "csv", "file": "meta.csv"}, "group": {"rule": "csv", "file": "meta.csv"}}
 
 
 def test_label_and_group_by_csv_read_once() -> None:
