@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 
 PHASH_BYTES = 32
@@ -53,6 +55,9 @@ IMAGES = pa.schema(
     ]
 )
 
+# What `datasets` of Hugging Face reads in a file's schema: columns that are more than their Arrow type says.
+_HUGGING_FACE = {"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})}
+
 # One row per face that was kept; `image` follows the Hugging Face image feature.
 FACES = pa.schema(
     [
@@ -67,7 +72,8 @@ FACES = pa.schema(
         pa.field("corner_variance", pa.float32()),
         pa.field("phash", pa.binary(PHASH_BYTES)),
         pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
-    ]
+    ],
+    metadata=_HUGGING_FACE,
 )
 
 # A face's place and side; its bytes stay in data/faces/<dataset>/faces-<shard>.parquet at that row.
@@ -85,11 +91,10 @@ MANIFEST = pa.schema(
 )
 
 # One row per face, and one with null face fields for an image without one; the rows of an image follow each other and
-# share its `index`, the input's place in the source, and its verdict. `archive` is <name>-<fingerprint>, as in the
-# folder's name, and a dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
+# share its `index`, the input's place in the source, and its verdict. `archive` is <name>-<fingerprint>.
 SCORES = pa.schema(
     [
-        pa.field("archive", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("archive", pa.string(), nullable=False),
         pa.field("index", pa.int64(), nullable=False),
         pa.field("member", pa.string(), nullable=False),
         pa.field("image_id", pa.string()),
@@ -109,6 +114,10 @@ SCORES = pa.schema(
         pa.field("model_id", pa.string(), nullable=False),
     ]
 )
+
+# A file of scores: the folder archive=<name>-<fingerprint> says the archive, and some readers of such folders (pyarrow,
+# Dask) fail where the files say it as well.
+SCORE_FILE = SCORES.remove(SCORES.get_field_index("archive"))
 
 
 def shard_name(shard: int) -> str:
