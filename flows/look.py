@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.workspace import MODEL, PARAMS
-from tasks.params import CropParams, FauxfaceError, ScoreParams, load_params
+from tasks.params import CropParams, FauxfaceError, ScoreParams
+from tasks.params.section import Section, read_section
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face, ImageResult
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 NAMED_MODEL = (
     "Folder or URL of the model, or `reference`, the package's. By default the workspace's, else the reference."
 )
+MAX_STEM = 200  # bytes; a file's name has 255, of which number and suffix take some
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, one line an image.")]
 
@@ -40,9 +43,10 @@ def detect(
 ) -> None:
     """Find the faces of images: box, landmarks, confidence and quality of each.
 
-    Detector and crop are set as in params.yaml, if there is one here. The exit status is 1 if an image cannot be read.
+    Detector and crop are set by the section `crop` of a params.yaml, if there is one here. The exit status is 1 if an
+    image cannot be read.
     """
-    crop = _crop_params()
+    crop = _section("crop", CropParams())
     crop = crop if min_face is None else crop.model_copy(update={"min_face": min_face})
     drawings = _drawings(draw, images)
     failures = 0
@@ -72,13 +76,14 @@ def predict(
     from tasks.scoring.rows import answer_columns, image_columns
     from tasks.scoring.verdict import Judge
 
-    settings = load_params(PARAMS).score if PARAMS.exists() else ScoreParams()
+    settings = _section("score", ScoreParams())
     url = model_named(model, MODEL)
     classifier = load_model(url, settings.precision)
     card, judge = classifier.card, Judge.of(classifier.card, settings.threshold)
+    crop = card.crop.model_copy(update={"max_pixels": _section("crop", CropParams()).max_pixels})
     said = {"model_id": card.model_id, "threshold": judge.threshold}
     failures = 0
-    for result, scores in judged((result for _, result in _looked_at(images, card.crop)), classifier, judge):
+    for result, scores in judged((result for _, result in _looked_at(images, crop)), classifier, judge):
         pairs = list(zip(result.faces, scores, strict=True))
         faces = [{**_columns(face), **answer_columns(score, judge)} for face, score in pairs]
         facts = {**_facts(result), **said, **image_columns(result, scores, settings.verdict, judge), "faces": faces}
@@ -90,8 +95,12 @@ def predict(
     _end(failures)
 
 
-def _crop_params() -> CropParams:
-    return load_params(PARAMS).crop if PARAMS.exists() else CropParams()
+def _section(name: str, default: Section) -> Section:
+    """Return a section of the folder's params.yaml, else the default; one that does not fit is told in a line."""
+    section, problem = read_section(PARAMS, name, default)
+    if problem:
+        print(f"fauxface: {problem}; the defaults are used", file=sys.stderr)  # noqa: T201
+    return section
 
 
 def _looked_at(images: list[str], crop: CropParams) -> Iterator[tuple[Member, ImageResult]]:
@@ -121,12 +130,18 @@ def _drawings(out: Path | None, images: list[str]) -> deque[Path]:
         raise typer.BadParameter(f"--draw {out}: is neither a folder nor a name that ends in {', '.join(FORMATS)}.")
     if is_file and len(images) > 1:
         raise typer.BadParameter(f"--draw {out}: one picture for {len(images)} images; name a folder instead.")
-    names = [f"{place:03d}-{Path(image).stem}.jpg" for place, image in enumerate(images, 1)]
+    names = [_drawing_name(place, image) for place, image in enumerate(images, 1)]
     drawings = [out] if is_file else [out / name for name in names]
     originals = {Path(image).resolve() for image in images}
     if any(drawing.resolve() in originals for drawing in drawings):
         raise typer.BadParameter(f"--draw {out}: would take an image's place; name another file or folder.")
     return deque(drawings)
+
+
+def _drawing_name(place: int, image: str) -> str:
+    """Name a drawing after its image; its place among the images keeps apart what is cut to a file name's length."""
+    stem = os.fsencode(Path(image).stem)[:MAX_STEM]
+    return f"{place:03d}-{stem.decode('utf-8', 'ignore')}.jpg"
 
 
 def _write_drawing(path: Path, data: bytes, result: ImageResult, max_pixels: int, *, quiet: bool) -> None:

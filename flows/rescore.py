@@ -51,7 +51,9 @@ def pending_archives(store: ScoreStore, model_id: str, params: Params) -> list[A
     known = {archive.name: archive for archive in params.score.archives.values()}
     pending = sorted({(record.name, record.source) for _, record in records} - done)
     return [
-        known[name] if name in known and lies_at(known[name].source) == source else ArchiveParams(name=name, source=source)
+        known[name]
+        if name in known and lies_at(known[name].source) == source
+        else ArchiveParams(name=name, source=source)
         for name, source in pending
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 
 PHASH_BYTES = 32
@@ -59,6 +61,9 @@ TABLES = pa.schema(
     ]
 )
 
+# What `datasets` of Hugging Face reads in a file's schema: columns that are more than their Arrow type says.
+_HUGGING_FACE = {"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})}
+
 # One row per face that was kept. Its label and side are in the manifests: settings decide them, not pixels.
 # The column `image` follows the Hugging Face image feature.
 FACES = pa.schema(
@@ -73,7 +78,8 @@ FACES = pa.schema(
         pa.field("corner_variance", pa.float32()),
         pa.field("phash", pa.binary(PHASH_BYTES)),
         pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])),
-    ]
+    ],
+    metadata=_HUGGING_FACE,
 )
 
 # What the rules of params.yaml say of a face, when it is split.
@@ -102,11 +108,10 @@ MANIFEST = pa.schema(
 # One row per face, and one with null face fields for an image without one; the rows of an image follow each other and
 # share its `index`, the input's place in the source, and its verdict. `verdict` is real, fake or unsure, the last with
 # a reason; `distance` how far the face is from those trained on; `provenance` what the file says of its making
-# (imaging/provenance.py), which decides nothing. `archive` is <name>-<fingerprint>, as in the folder's name, and a
-# dictionary: so pandas, DuckDB and Polars merge the column with the Hive partition of that name.
+# (imaging/provenance.py), which decides nothing. `archive` is <name>-<fingerprint>.
 SCORES = pa.schema(
     [
-        pa.field("archive", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+        pa.field("archive", pa.string(), nullable=False),
         pa.field("index", pa.int64(), nullable=False),
         pa.field("member", pa.string(), nullable=False),
         pa.field("image_id", pa.string()),
@@ -132,6 +137,10 @@ SCORES = pa.schema(
         pa.field("model_id", pa.string(), nullable=False),
     ]
 )
+
+# A file of scores: the folder archive=<name>-<fingerprint> says the archive, and some readers of such folders (pyarrow,
+# Dask) fail where the files say it as well.
+SCORE_FILE = SCORES.remove(SCORES.get_field_index("archive"))
 
 
 def shard_name(shard: int) -> str:

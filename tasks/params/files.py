@@ -22,7 +22,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     A reader, or a process killed at any moment, sees either the old file or the complete new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
+    temp = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{path.name[-50:]}")  # names end at 255 bytes
     try:
         yield temp
         _sync(temp)

@@ -20,7 +20,7 @@ PICTURES = (Status.OK, Status.NO_FACE)  # what could be read
 _FAULT_OF_THE_WORLD = re.compile(r"[A-Za-z]+Error: ")
 
 
-# Of the inputs with some status the first: its place `index`, its path `member`, and the `error`, what was wrong with it.
+# Of the inputs with some status the first: its place `index`, its path `member`, and what was wrong with it, `error`.
 Example = dict[str, Any]
 
 

@@ -49,6 +49,7 @@ def make_scoring(
     *,
     model: str = MODEL,
     fingerprint: str = "f" * 64,
+    source: str | None = None,
     when: str = "2026-11-20T08:00:00+00:00",
     complete: bool = True,
 ) -> Scoring:
@@ -62,7 +63,7 @@ def make_scoring(
         model_id=model,
         archive=label,
         name=name,
-        source=f"dumps/{name}.zip",
+        source=source or f"dumps/{name}.zip",
         threshold=THRESHOLD,
         params={"keep": "all", "verdict": "max", "shard": 3},
         started=when,
