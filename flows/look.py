@@ -140,6 +140,7 @@ def _facts(result: ImageResult) -> dict[str, Any]:
         "error": result.error,
         "width": result.width,
         "height": result.height,
+        "frames": result.frames,
     }
 
 

@@ -18,6 +18,7 @@ def image_row(result: ImageResult, dataset: str, index: int, labels: Labels) -> 
         "image_id": result.image_id,
         "status": str(result.status),
         "error": result.error or (labels.reason if result.faces else ""),
+        "frames": result.frames,
         "n_faces": result.n_faces,
         **_file_facts(result),
         **_label_columns(labels),

@@ -73,6 +73,8 @@ class Face:
 class ImageResult:
     """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept.
 
+    `frames`: frames or pages of the file, of which the first was looked at.
+
     `phash`: 32 bytes, of the whole upright picture, where it has faces: it stays when a copy of the file is encoded
     again, while a crop's would move with the detected box.
     """
@@ -86,6 +88,7 @@ class ImageResult:
     width: int | None = None
     height: int | None = None
     jpeg_quality: int | None = None
+    frames: int | None = None
     n_faces: int = 0
     phash: bytes | None = None
     faces: list[Face] = field(default_factory=list)
@@ -245,7 +248,8 @@ def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) ->
     width, height = seen.size(header.width, header.height)
     seen = replace(seen, found=seen.found.scaled(opened.decoded.reduction, width, height))
     found = turned_back(seen.found, seen.turns, header.width, header.height)
-    facts = (opened.image_id, len(opened.data), header.format, header.width, header.height, _quality(header))
+    jpeg_quality = _quality(header)
+    facts = (opened.image_id, len(opened.data), header.format, header.width, header.height, jpeg_quality, header.frames)
     try:
         faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:

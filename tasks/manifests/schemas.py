@@ -38,7 +38,8 @@ _DETECTION = [
     pa.field("quality", pa.float32()),
 ]
 
-# One row per input, whatever became of it, in the order of the source.
+# One row per input, whatever became of it, in the order of the source. `frames`: frames or pages of the file, of which
+# the first was looked at.
 IMAGES = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),
@@ -48,6 +49,7 @@ IMAGES = pa.schema(
         pa.field("status", pa.string(), nullable=False),
         pa.field("error", pa.string(), nullable=False),
         *_FILE_FACTS,
+        pa.field("frames", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
         *_LABELS,
     ]
@@ -97,6 +99,7 @@ SCORES = pa.schema(
         pa.field("error", pa.string(), nullable=False),
         pa.field("width", pa.int32()),
         pa.field("height", pa.int32()),
+        pa.field("frames", pa.int32()),
         pa.field("face_index", pa.int32()),
         pa.field("n_faces", pa.int32(), nullable=False),
         *_DETECTION,

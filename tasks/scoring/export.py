@@ -31,6 +31,7 @@ IMAGE_COLUMNS = [
     "error",
     "width",
     "height",
+    "frames",
     "n_faces",
     "image_p_fake",
     "image_is_fake",

@@ -57,6 +57,7 @@ def _rows_of(
         "error": result.error,
         "width": result.width,
         "height": result.height,
+        "frames": result.frames,
         "n_faces": result.n_faces,
     }
     if not result.faces:
