@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tasks.detection import onepass
+from tasks.detection import onepass, second_look
 from tasks.detection.onepass import ImageResult, faces_of, shared_detector
+from tasks.imaging.decode import decode
 from tasks.params import CropParams
 from tasks.sources import Member
 from tasks.sources.status import Status
@@ -126,7 +127,7 @@ def test_a_picture_for_which_there_is_no_memory_has_a_row(
     members: list[Member], monkeypatch: pytest.MonkeyPatch, record_property: Tell
 ) -> None:
     alone = [result.status for result in look_at(members)]
-    monkeypatch.setattr(onepass, "decode", starved(onepass.decode))
+    monkeypatch.setattr(onepass, "decode", starved(decode))
     results = look_at(members)
     assert [result.status for result in results] == [alone[0], Status.TOO_LARGE, *alone[2:]]
     assert results[1].error == "needs more memory than there is"
@@ -137,7 +138,7 @@ def test_a_picture_for_which_there_is_no_memory_has_a_row(
 def test_where_a_group_is_too_much_for_the_memory_its_pictures_go_one_by_one(
     members: list[Member], monkeypatch: pytest.MonkeyPatch, record_property: Tell
 ) -> None:
-    looking = onepass.look
+    looking = second_look.look
     sizes: list[int] = []
 
     def look(detector: Any, pictures: list[Any], *more: Any, **options: Any) -> Any:
