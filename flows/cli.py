@@ -19,6 +19,7 @@ from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.supervisor import supervise
+from flows.unrecorded import Sources
 from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
 
@@ -133,7 +134,9 @@ def score(
     from tasks.scoring.text import summary_lines
 
     _refuse_photographs(sources or [])
-    summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
+    summary = _run(
+        "score", params_file=params, model=model, out=out, sources=Sources(*(sources or ())), retry_failed=retry_failed
+    )
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
     for notice in summary["notices"]:

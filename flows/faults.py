@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from flows.server import configured_url
 from flows.surroundings import private_folder
 from tasks.params import FauxfaceError
+from tasks.params.errors import without_secrets_of_urls
 
 DEBUG = "FAUXFACE_DEBUG"
 MAX_REASON = 300  # characters of an error that we did not write ourselves
@@ -74,7 +75,7 @@ def _place(error: OSError | None) -> str:
 
 
 def _shown(error: BaseException) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: ")
+    text = without_secrets_of_urls(" ".join(f"{type(error).__name__}: {error}".split()).rstrip(".: "))
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]} ..."
 
 
@@ -95,7 +96,7 @@ def _filed(error: BaseException) -> str:
     try:
         path = private_folder() / f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
         content = [f"{' '.join(sys.argv)}\n\n", *traceback.format_exception(error)]
-        path.write_text("".join(content), encoding="utf-8", errors="backslashreplace")
+        path.write_text(without_secrets_of_urls("".join(content)), encoding="utf-8", errors="backslashreplace")
     except (OSError, FauxfaceError):
         return "The traceback could not be written to a file; `--debug` shows it."
     return f"Traceback: {path} (`--debug` shows it here)."

@@ -14,6 +14,7 @@ from prefect.states import Cancelled, Failed
 from flows.faults import hush_known_errors
 from flows.lock import BusyError
 from flows.runners import causes, is_transient
+from flows.unrecorded import Sources
 from flows.workspace import MODEL
 from tasks.params import ArchiveParams, FauxfaceError, load_params
 from tasks.scoring.attempts import Attempts
@@ -53,7 +54,7 @@ def score_once(dump: str | ArchiveParams, what: str, version: str, attempts: Att
 
     get_run_logger().info("Scoring %s", what)
     try:
-        failed = score(params_file, None, load_params(params_file).schedule.out, [dump])["failed"]
+        failed = score(params_file, None, load_params(params_file).schedule.out, Sources(dump))["failed"]
     except BrokenPipeError:
         raise  # who read our output has been killed: nothing of the dump's
     except Exception as error:  # noqa: BLE001 - one dump's fault, of whatever kind, must not hold up the others

@@ -14,6 +14,7 @@ from prefect import flow
 
 from flows.comparison import compare_with_last
 from flows.runners import open_runner, progress_bar, run_shards, shard_task
+from flows.unrecorded import Sources
 from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
@@ -34,11 +35,7 @@ from tasks.sources.place import is_local
 
 @flow(name="score")
 def score(
-    params_file: Path,
-    model: str | None,
-    out: str,
-    sources: Sequence[str | ArchiveParams] = (),
-    retry_failed: bool = False,
+    params_file: Path, model: str | None, out: str, sources: Sources, retry_failed: bool = False
 ) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
@@ -50,7 +47,7 @@ def score(
     `failed` says what is wrong with archives that could not be scored, or of which nothing could be read.
     """
     params = load_params(params_file)
-    archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
+    archives = [archive_of(source) for source in sources.named] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
     url = model_named(model, MODEL)
@@ -68,7 +65,7 @@ def score(
         "archives": scored,
         "failed": failed,
     }
-    if not sources:
+    if not sources.named:
         write_json(REPORTS / "score.json", summary)
     alarms = [name for name, metrics in scored.items() if metrics.get("comparison", {}).get("alarm")]
     return {**summary, "alarms": alarms}

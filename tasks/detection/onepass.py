@@ -251,10 +251,8 @@ def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) ->
     width, height = seen.size(header.width, header.height)
     seen = replace(seen, found=seen.found.scaled(opened.decoded.reduction, width, height))
     found = turned_back(seen.found, seen.turns, header.width, header.height)
-    quality = _quality(header)
-    facts = (
-        opened.image_id, len(opened.data), header.format, header.width, header.height, quality, header.frames
-    )  # fmt: skip
+    jpeg_quality = _quality(header)
+    facts = (opened.image_id, len(opened.data), header.format, header.width, header.height, jpeg_quality, header.frames)
     try:
         faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:

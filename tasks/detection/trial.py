@@ -1,6 +1,6 @@
 """Pictures taken through the one pass in a child process, to see which of them it does not survive.
 
-`python -P -m tasks.detection.trial` reads a line of JSON (crop settings, seconds for one picture, sizes) and then the
+`python -m tasks.detection.trial` reads a line of JSON (crop settings, seconds for one picture, sizes) and then the
 pictures from its standard input, and writes a byte for each that it has finished.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from math import ceil
 
+from tasks.own_process import own_command
 from tasks.params import CropParams
 
 
@@ -39,7 +40,7 @@ def _try(pictures: Sequence[bytes], crop: CropParams, seconds: float) -> tuple[i
     """Return how many pictures a child finished, and what ended it before the last of them."""
     task = {"crop": crop.model_dump(mode="json"), "seconds": seconds, "sizes": [len(each) for each in pictures]}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "tasks.detection.trial"],
+        own_command("tasks.detection.trial"),
         input=b"".join([json.dumps(task).encode(), b"\n", *pictures]),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

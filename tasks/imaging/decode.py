@@ -122,10 +122,16 @@ def _libjpeg(content: bytes, reduction: int) -> Pixels:
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise ImageError(Status.UNREADABLE, f"JPEG: {error.err}") from None
+        raise _opencv_failure(error, "JPEG") from None
     if pixels is None:
         raise ImageError(Status.TRUNCATED, "JPEG whose picture ends early")
     return pixels.astype(np.uint8, copy=False)
+
+
+def _opencv_failure(error: cv2.error, format_: str) -> Exception:
+    if error.code == cv2.Error.STS_NO_MEM:
+        return MemoryError(error.err)
+    return ImageError(Status.UNREADABLE, f"{format_}: {error.err}")
 
 
 # OpenCV takes the reduction from the grey flag and the colours from IMREAD_COLOR_RGB.
@@ -153,7 +159,7 @@ def _decode_wide_png(header: Header, png: PngFacts) -> Pixels:
     try:
         samples = cv2.imdecode(np.frombuffer(png.content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise ImageError(Status.UNREADABLE, f"PNG: {error.err}") from None
+        raise _opencv_failure(error, "PNG") from None
     if samples is None or samples.dtype != np.uint16:
         raise ImageError(Status.UNREADABLE, "PNG whose picture cannot be decoded")
     return from_sixteen_bits(samples.astype(np.uint16, copy=False), png.is_grey, header.colour, png.key)

@@ -178,7 +178,12 @@ def _class_of(format_: str) -> Callable[..., Picture]:
 
 
 def failure(error: Exception, format_: str) -> ImageError:
-    """Pillow's decoders raise almost anything on damaged files, so whatever comes is this file's status."""
+    """Pillow's decoders raise almost anything on damaged files, so whatever comes is this file's status.
+
+    Raises MemoryError again: that says something of this machine as well.
+    """
+    if isinstance(error, MemoryError):
+        raise error
     text = str(error) or type(error).__name__
     cut = isinstance(error, EOFError) or any(word in text.lower() for word in _CUT_SHORT)
     return ImageError(Status.TRUNCATED if cut else Status.UNREADABLE, f"{format_}: {text}")

@@ -59,11 +59,14 @@ class Zygote:
         )  # fmt: skip
         assert self._answer() == "ready"
 
-    def run(self, folder: Path, *words: str, at: int | None = None, signal: str = "SIGKILL") -> Ended:
-        """Run `fauxface` with these words in a folder; with `at`, strike it at that touch."""
+    def run(
+        self, folder: Path, *words: str, at: int | None = None, do: str = "", clock: int = 0, largest_file: int = -1
+    ) -> Ended:
+        """Run `fauxface` with these words in a folder; `do` something at the touch `at`."""
         log = folder.parent / f"{folder.name}.log"
         log.unlink(missing_ok=True)
-        order = {"folder": str(folder), "words": words, "log": str(log), "at": at, "signal": signal}
+        order = {"folder": str(folder), "words": words, "log": str(log), "at": at, "do": do, "clock": clock}
+        order["largest_file"] = largest_file
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()

@@ -16,7 +16,8 @@ CRASH, ABORT, HANG, NO_MEMORY = b"CRASH!", b"ABORT!", b"HANG!!", b"MEMORY"
 # too. The hang holds Python's lock, as a decoder without manners does.
 _BROKEN_DECODER = """
 import ctypes, os, sys
-if "prefect" not in " ".join(sys.orig_argv):
+command = " ".join(sys.orig_argv)
+if "prefect" not in command and os.environ.get("TEST_SOUND", "prefect") not in command:
     import cv2
     real = cv2.imdecode
     def imdecode(data, flags):

@@ -26,7 +26,7 @@ def strike(lab: Lab, stage: str, number: int, seed: int, tell_of: Tell) -> None:
     workspace = lab.before(stage)
     for turn, point in enumerate(lab.points(stage, number, seed)):
         signal = SIGNALS[(turn + seed) % len(SIGNALS)]
-        lab.zygote.run(workspace, *COMMANDS[stage], at=point, signal=signal)
+        lab.zygote.run(workspace, *COMMANDS[stage], at=point, do=f"kill -{signal[3:]} -{{group}}")
     ended = lab.zygote.run(workspace, *COMMANDS[stage])
     assert ended.status == 0, ended.said
     assert "Traceback" not in ended.said

@@ -50,7 +50,10 @@ def edit(**changes: Any) -> Callable[[Path], None]:
 
 
 def cut(name: str) -> Callable[[Path], None]:
-    return lambda model: (model / name).write_bytes((model / name).read_bytes()[:-7])
+    def change(model: Path) -> None:
+        (model / name).write_bytes((model / name).read_bytes()[:-7])
+
+    return change
 
 
 def swap(model: Path) -> None:

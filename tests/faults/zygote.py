@@ -3,9 +3,9 @@
 Starting each of two hundred commands anew would spend the time on imports, where there is nothing to break. A line of
 JSON on standard input is a command; a line of JSON on standard output says how it ended.
 
-A command can be struck: a signal to all of its processes at the Nth time that it opens, renames or removes something
-in its workspace. Between two of these nothing on the disk changes, so they are all the moments that there are, and the
-same number is the same moment on every machine and at any load.
+A command can be struck: something is done (a line of the shell, in which {group} is its process group) at the Nth time
+that it opens, renames or removes something in its workspace. Between two of these nothing on the disk changes, so they
+are all the moments that there are, and the same number is the same moment on every machine and at any load.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import itertools
 import json
 import mmap
 import os
-import signal
+import resource
 import struct
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 def serve() -> None:
     """Answer every line with the command's exit status and how often it touched its workspace."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what is left of a command becomes ours to reap
-    importlib.import_module("flows.server").set_quiet_defaults()
+    importlib.import_module("flows.surroundings").set_surroundings()
     importlib.import_module("flows.cli")
     for stage in STAGES:
         importlib.import_module(f"flows.{stage}")
@@ -68,14 +70,16 @@ def _become(order: dict[str, Any], touched: mmap.mmap) -> None:
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(log, 1)
         os.dup2(log, 2)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (order["largest_file"],) * 2)
+        _let_the_clock_jump(order["clock"])
         _watch(order, touched)
         cli = importlib.import_module("flows.cli")
         sys.argv = ["fauxface", *order["words"]]
         cli.main()
         code = 0
     except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else 1
-        sys.stderr.write(f"{error.code}\n")
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        sys.stderr.write(f"{error.code or ''}\n")
     except BaseException:  # noqa: BLE001 - whatever it was, it belongs into the log
         traceback.print_exc()
     finally:
@@ -83,6 +87,13 @@ def _become(order: dict[str, Any], touched: mmap.mmap) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code or 0)
+
+
+def _let_the_clock_jump(seconds: int) -> None:
+    """Set the clock forward and back by turns, at every look at it."""
+    if seconds:
+        real, signs = time.time, itertools.cycle((1, -1))
+        time.time = lambda: real() + seconds * next(signs)
 
 
 def _watch(order: dict[str, Any], touched: mmap.mmap) -> None:
@@ -93,7 +104,7 @@ def _watch(order: dict[str, Any], touched: mmap.mmap) -> None:
             number = struct.unpack("q", touched[:8])[0] + 1
             touched[:8] = struct.pack("q", number)
             if number == order.get("at"):
-                os.killpg(group, signal.Signals[order["signal"]])
+                os.system(order["do"].format(group=group))
 
     sys.addaudithook(touch)
 
