@@ -3,7 +3,7 @@
     python -m benchmarks.sources [RECIPE ...] [--folds 4] [--only 1] [--epochs N]
 
 In a workspace whose faces are cropped and split. Each recipe (default: cnn3, benchmarks/plain.yaml, default) is
-trained once a fold without that fold's data sets, as `fauxface sources` does, on the same rows; what was measured before
+trained once a fold without that fold's data sets, as `fauxface sources` does, on the same rows; what is known
 is not measured again. `--only` takes the first folds alone. The first line is what trivial features of the files tell.
 """
 
