@@ -27,7 +27,7 @@ Random = np.random.Generator
 REDUCING = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
 ENLARGING = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 SMALLEST = 0.25  # of the side: what a picture is reduced to at most
-MOST_DAMAGES = 3  # one after the other
+MOST_DAMAGES = 2  # one after the other
 
 
 def framed(image: Pixels, random: Random) -> Pixels:
@@ -167,7 +167,7 @@ def covered(image: Pixels, random: Random) -> Pixels:
 
 
 class Camera(albumentations.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
-    """Framing, light, up to three damages and, with the chance `cover`, hidden parts; see this module."""
+    """Framing, light, up to two damages and, with the chance `cover`, hidden parts; see this module."""
 
     class InitSchema(BaseTransformInitSchema):  # type: ignore[misc]  # albumentations has no types
         """What albumentations checks the arguments by."""

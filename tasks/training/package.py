@@ -22,16 +22,16 @@ LIMITS = (
     "genuine photographs fake: a hint where to look, never proof. `fauxface model card` has the figures."
 )
 INTENDED_USE = (
-    "Sorting collections of face pictures so that a person looks at the most suspicious first; a beginning for training "
+    "Sorting collections of face pictures so that a person looks at the most suspicious first; beginning a training "
     "on one's own pictures (train.weights: reference); research."
 )
 NOT_FOR = (
-    "Deciding anything about a person, accusing or identifying anyone, evidence, moderation without review, or pictures "
+    "Deciding anything about a person, accusing or identifying anyone, evidence, moderation without review, pictures "
     "other than faces. Pictures edited by hand, face swaps and new generators are found least."
 )
 LICENCE = (
-    "The pictures it was trained on are for research or non-commercial use, so the weights are offered for research and "
-    "evaluation alone. The code's licence does not cover them."
+    "The pictures it was trained on are for research or non-commercial use, so the weights are offered for research "
+    "and evaluation alone. The code's licence does not cover them."
 )
 
 

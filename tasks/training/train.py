@@ -61,8 +61,8 @@ def train(
     """Train on `manifests`/train.parquet, choose on valid.parquet, and write the artefact to `out`.
 
     `faces` holds the shards; `history` becomes a CSV with a row an epoch; `state` is the folder from which a killed
-    training goes on, removed at the end; `families` names the families of data sets' fakes, for the card. Raises FauxfaceError for a recipe, manifest or shard that cannot be used, and
-    for a loss that is no number.
+    training goes on, removed at the end; `families` names the families of data sets' fakes, for the card. Raises
+    FauxfaceError for a recipe, manifest or shard that cannot be used, and for a loss that is no number.
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}

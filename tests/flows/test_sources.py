@@ -54,12 +54,12 @@ def workspace(
 
 @pytest.mark.parametrize(("words", "by"), [(["--folds", "2"], "source"), (["--family"], "family")])
 def test_every_source_is_asked_about_by_a_training_without_it(workspace: Workspace, words: list[str], by: str) -> None:
-    said = workspace.run("fauxface", "sources", *words)
+    said = workspace.run("fauxface", "sources", *words).stdout
     report = json.loads((workspace / "reports/sources.json").read_text())
     assert report["by"] == by
     assert sorted(name for fold in report["folds"] for name in fold["left_out"]) == ["one", "two"]
     assert all([row["dataset"] for row in fold["new"]] == fold["left_out"] for fold in report["folds"])
     assert f"AUC of a new {by}" in said
     assert all(name in said for name in ("one", "two", "gan", "swap"))
-    again = workspace.run("fauxface", "sources", *words)  # nothing is trained twice
+    again = workspace.run("fauxface", "sources", *words).stdout  # nothing is trained twice
     assert again == said
