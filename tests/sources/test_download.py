@@ -82,9 +82,9 @@ def test_a_busy_server_is_asked_again(web: Any, tmp_path: Path) -> None:
     assert len(web.requests) == 3
 
 
-def test_nobody_at_home_is_an_error(tmp_path: Path) -> None:
+def test_nobody_at_home_is_an_error(tmp_path: Path, closed_port: int) -> None:
     with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
-        download("http://127.0.0.1:9/a.zip", "0" * 64, tmp_path, wait_s=0)
+        download(f"http://127.0.0.1:{closed_port}/a.zip", "0" * 64, tmp_path, wait_s=0)
 
 
 @pytest.mark.parametrize(("url", "digest"), [("ftp://x/a.zip", "0" * 64), ("http://x/a.zip", "12")])
