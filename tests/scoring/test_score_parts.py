@@ -147,6 +147,26 @@ def test_the_threshold_that_is_asked_for_decides(
     assert (rows["threshold_rule"] == rule).all()
 
 
+def test_a_face_on_the_threshold_is_fake_and_one_just_below_it_is_not(
+    job: ScoreJob, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(3))
+
+    def scored(threshold: float) -> pd.DataFrame:
+        monkeypatch.setattr(Card, "threshold_by", lambda *_: threshold)
+        score_shard(job, shard)
+        rows = pd.DataFrame(job.folder.read().to_pylist())
+        return rows[rows["face_index"].notna()]
+
+    highest = float(scored(BALANCED)["p_fake"].max())
+    on, above = scored(highest), scored(float(np.nextafter(highest, 1)))
+    assert on["is_fake"].tolist() == (on["p_fake"] == highest).tolist()
+    assert on["image_is_fake"].tolist() == (on["image_p_fake"] == highest).tolist()
+    assert on["image_is_fake"].any()
+    assert not above["is_fake"].any()
+    assert not above["image_is_fake"].any()
+
+
 def test_the_network_computes_at_the_precision_that_is_asked_for(
     job: ScoreJob, real_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
