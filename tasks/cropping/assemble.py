@@ -17,7 +17,7 @@ from tasks.manifests.reading import reading
 from tasks.params import CropParams, DatasetParams
 
 # Raise it when a change of the code changes what a shard holds.
-CROP_FORMAT = 4
+CROP_FORMAT = 5
 
 
 def crop_key(dataset: DatasetParams, crop: CropParams, fingerprint: str) -> str:

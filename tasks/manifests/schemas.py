@@ -36,8 +36,8 @@ _DETECTION = [
 ]
 
 # One row per input, whatever became of it, in the order of the source. `frames`: frames or pages of the file, of which
-# the first was looked at. `annotations`: what the container itself says of the input, a JSON object of texts; a label or
-# group rule may ask for it later.
+# the first was looked at. `annotations`: what the container itself says of the input, a JSON object of texts; a label
+# or group rule may ask for it later.
 IMAGES = pa.schema(
     [
         pa.field("dataset", pa.string(), nullable=False),

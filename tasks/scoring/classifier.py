@@ -20,8 +20,8 @@ from tasks.params import FauxfaceError
 from tasks.params.models import Precision
 from tasks.scoring.card import FAMILIAR, SCORER, ModelCard, load_card
 from tasks.scoring.familiar import Familiarity
-from tasks.scoring.verdict import FaceScore, Judge
 from tasks.scoring.guard import refuse_unfit
+from tasks.scoring.verdict import FaceScore, Judge
 
 # OpenVINO's convolutions for AVX2 whose maps have their channels in groups of eight. Left to itself it takes others,
 # whose maps have them last: with these `default` scores 1.12 times as many faces a second (OpenVINO 2026.4).

@@ -18,9 +18,9 @@ from tasks.own_process import own_command
 from tasks.params import FauxfaceError
 from tasks.scoring.card import SCORER
 
-
 if TYPE_CHECKING:
     import openvino
+
 
 def export_scorer(folder: Path) -> None:
     """Write scorer.xml and scorer.bin beside the network in `folder`: the same input, the logit (n, 1) as output.
