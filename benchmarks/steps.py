@@ -21,7 +21,7 @@ STEPS: dict[str, list[tuple[Any, str]]] = {
     "R-Net": [(Networks, "refine")],
     "O-Net": [(Networks, "finish")],
     "crop": [(onepass, "crop_face")],
-    "hash and facts": [(onepass, name) for name in ("phash", "sharpness", "corner_variance", "poses", "_file_facts")],
+    "hash and facts": [(onepass, name) for name in ("phash", "sharpness", "corner_variance", "poses", "_image_id")],
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -13,11 +14,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import look, scores
+from flows import calibrate, look, models, scores
+from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
-from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
-from tasks.params import FauxfaceError
+from flows.supervisor import supervise
+from flows.unrecorded import Sources
+from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
+from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
     help="Tell camera photographs of faces from generated or manipulated ones. Run in a workspace: a folder with "
@@ -27,12 +31,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(scores.app, name="scores")
+app.add_typer(models.app, name="model")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
-DVC_FILE = Path("dvc.yaml")
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
+DECODING = ("crop", "score")
+DYING = 2.0  # seconds until a command that was killed a moment ago has let go of the workspace
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks; so does {DEBUG}=1.")] = False,
+) -> None:
+    """Take what holds for all commands."""
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 @app.command()
@@ -64,22 +79,19 @@ def archive(
 @app.command()
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
-    metrics = _run("split", params_file=params)
-    sides = ("train", "valid", "test", "dropped")
-    typer.echo("faces: " + ", ".join(f"{metrics['faces'][side]} {side}" for side in sides))
+    from tasks.manifests.left_out import split_lines
+
+    typer.echo("\n".join(split_lines(_run("split", params_file=params))))
 
 
 @app.command()
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
-    for phase, faces in report["left_out"].items():
-        if faces:
-            typer.echo(
-                f"phase {phase}: {faces} of its training faces were left out, evenly drawn: see `faces` of a recipe"
-            )
-    for dataset in report["nothing_learnt"]:
-        typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
+    if not report["tells_apart"]:
+        typer.echo(
+            "nothing that holds for other faces was learnt: the model gives all validation faces the same answer"
+        )
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
@@ -94,11 +106,23 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
+def sources(
+    folds: Annotated[int, typer.Option(min=2, help="Trainings, which between them leave out every data set.")] = 4,
+    family: Annotated[bool, typer.Option("--family", help="Leave out one `family:` of fakes after the other.")] = False,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
+    from tasks.training.yardstick_text import table
+
+    typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
+
+
+@app.command()
 def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
+    model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
     strict: Annotated[
@@ -109,9 +133,18 @@ def score(
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
     from tasks.scoring.text import summary_lines
 
-    summary = _run("score", params_file=params, model=model, out=out, sources=sources or [], retry_failed=retry_failed)
+    _refuse_photographs(sources or [])
+    summary = _run(
+        "score", params_file=params, model=model, out=out, sources=Sources(*(sources or ())), retry_failed=retry_failed
+    )
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for notice in summary["notices"]:
+        typer.echo(notice)
+    for words in summary["failed"].values():
+        print(f"fauxface: {words}", file=sys.stderr)  # noqa: T201
+    if summary["failed"]:
+        raise typer.Exit(1)
     if strict and summary["alarms"]:
         raise typer.Exit(SHIFTED)
 
@@ -140,6 +173,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 
 app.command()(look.detect)
 app.command()(look.predict)
+app.command()(calibrate.calibrate)
 
 
 def main() -> None:
@@ -147,12 +181,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
-    except FauxfaceError as error:
-        sys.exit(f"fauxface: {error}")
+        sys.exit(app(_debug_first(sys.argv[1:]), standalone_mode=False))
     except UsageError as error:
         _say_usage(error)
         sys.exit(BAD_USAGE)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets words and a log
+        sys.exit(words_for(error))
+
+
+def _debug_first(words: list[str]) -> list[str]:
+    """Let `--debug` stand anywhere among a command's words."""
+    end = words.index("--") if "--" in words else len(words)
+    ours = [word for word in words[:end] if word == "--debug"]
+    return [*ours[:1], *(word for word in words[:end] if word != "--debug"), *words[end:]]
 
 
 def _say_usage(error: Any) -> None:
@@ -164,18 +205,37 @@ def _say_usage(error: Any) -> None:
 
 
 def _run(stage: str, **arguments: Any) -> Any:
-    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there."""
+    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there.
+
+    Settings that cannot be read end it before anything is made: so it leaves nothing in a folder that is no workspace.
+    """
+    if "params_file" in arguments:
+        load_params(arguments["params_file"])
     # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
-    with nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline"):
+    lock = nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline", patience=DYING)
+    with lock:
         ensure_server()
+        if stage in DECODING:
+            supervise()
+        hush_known_errors()
         flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
         return flow(**arguments)
+
+
+def _refuse_photographs(sources: list[str]) -> None:
+    """Raise a usage error for a source that is a photograph, which another command is for."""
+    from tasks.sources.named import is_picture
+
+    for source in sources:
+        if is_picture(source):
+            raise typer.BadParameter(f"{source} is a picture, no dump: `fauxface predict {shlex.quote(source)}`")
 
 
 def _interrupt(number: int, _frame: object) -> None:
     """End within seconds whatever runs: work in threads cannot be stopped, but a half-written file is never seen."""
     print("\nStopping. What is finished is kept: the same command goes on from there.", file=sys.stderr, flush=True)  # noqa: T201
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in (signal.SIGINT, signal.SIGTERM):  # a supervisor hands on what its child has got already
+        signal.signal(each, signal.SIG_IGN)
     sys.unraisablehook = lambda _: None  # where a finaliser runs, the exit below would be shown as its failure
     timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
     timer.daemon = True

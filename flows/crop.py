@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 
 from flows.runners import open_threads, progress_bar, run_shards, shard_task, threads_of
-from flows.workspace import CROP_STATE, DOWNLOADS, FACES, REPORTS
+from flows.workspace import CROP_STATE, DOWNLOADS, FACES, FINGERPRINTS, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
-from tasks.manifests.labelling import Labeller
+from tasks.manifests.reading import READING, reading
 from tasks.params import DatasetParams, FauxfaceError, Params, load_params
 from tasks.params.files import remove_temp_files, write_json
 from tasks.sources import Source, open_source
+from tasks.sources.fingerprints import fingerprint_of
+from tasks.sources.place import is_local
 
 
 @flow(name="crop", flow_run_name="crop-{dataset}")
@@ -33,7 +37,8 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
         shards = run_shards(runner, work, job, source.shards(params.crop.shard), done, counts, bar)
     if counts.inputs == 0:
         raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
-    rows = assemble(job.folder, shards, FACES / dataset)
+    _check_unchanged(settings, params, job)
+    rows = assemble(job.folder, shards, FACES / dataset, {READING: reading(settings)})
     metrics = _metrics(settings, counts, rows, time.monotonic() - started)
     write_json(REPORTS / "crop" / f"{dataset}.json", metrics)
     return metrics
@@ -46,10 +51,25 @@ def _dataset(params: Params, name: str, params_file: Path) -> DatasetParams:
 
 
 def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
-    key = crop_key(settings, params.crop, source.fingerprint())
+    key = crop_key(settings, params.crop, _fingerprint(settings, lambda: source))
     folder = open_state(CROP_STATE, settings.name, key)
     remove_temp_files(folder)
-    return CropJob(settings.name, folder, key, Labeller(settings, source), params.crop, threads_of(params.runner))
+    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner), source.read)
+
+
+def _fingerprint(settings: DatasetParams, opening: Callable[[], Source]) -> str:
+    return fingerprint_of(settings.source, settings.sha256, opening, FINGERPRINTS)
+
+
+def _check_unchanged(settings: DatasetParams, params: Params, job: CropJob) -> None:
+    """Raise FauxfaceError, and drop the shards, where a local source is no longer what it was at the beginning."""
+    opening = functools.partial(open_source, settings.source, sha256=settings.sha256, cache=DOWNLOADS)
+    if is_local(settings.source) and crop_key(settings, params.crop, _fingerprint(settings, opening)) != job.key:
+        shutil.rmtree(job.folder)
+        raise FauxfaceError(
+            f"{settings.source}: changed while it was cropped, so its crops were dropped. Crop it again when nobody "
+            "writes to it."
+        )
 
 
 def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: float) -> dict[str, Any]:
@@ -57,11 +77,9 @@ def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: f
         raise RuntimeError(f"{settings.name}: {counts.inputs} inputs, {rows} rows: the count does not close")
     return {
         "dataset": settings.name,
-        "use": settings.use,
         "inputs": counts.inputs,
         "faces": counts.faces,
         "status": dict(sorted(counts.status.items())),
-        "labels": dict(sorted(counts.labels.items())),
         "seconds": round(seconds, 2),
         "images_per_second": round(counts.inputs / seconds, 1),
     }

@@ -1,4 +1,4 @@
-"""Run a command that ends with whoever started it, however that one ends: `python -m flows.guard FD WORD ...`.
+"""Run a command that ends with whoever started it, however that one ends: as a program, with FD WORD ...
 
 The guard's standard input is a pipe from its parent, which closes when the parent is gone, SIGKILL included. FD is the
 workspace's lock, which the command holds as well.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from tasks.own_process import python_command
 from tasks.params import FauxfaceError
 
 STOP_GRACE = 3.0  # seconds for which we wait for DVC and its stage to end; they do, a little later, without us too
@@ -25,7 +26,7 @@ def pipeline() -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     environment = {**os.environ, "PATH": path}
     # A process group, so that DVC and the stage it runs can be told together to stop.
-    dvc = subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env=environment, process_group=0)
+    dvc = subprocess.Popen(python_command("dvc", "repro"), env=environment, process_group=0)
     try:
         status = dvc.wait()
     except BaseException:

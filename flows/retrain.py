@@ -17,12 +17,14 @@ from prefect.states import Completed
 from flows.lock import workspace_lock
 from flows.runners import RETRY_DELAYS
 from flows.scheduled import in_words, owner_name
+from flows.surroundings import SAFE_PATH
 from flows.workspace import MODEL
+from tasks.own_process import own_command, python_command
 from tasks.params import FauxfaceError
 from tasks.scoring.card import read_card
 
 PATIENCE = 12 * 3600.0  # seconds; the next night is farther than any scoring is long
-_DVC = (sys.executable, "-m", "dvc")
+_DVC = python_command("dvc")
 
 
 @flow(name="retrain")
@@ -64,7 +66,7 @@ def _dvc(lock: int, word: str) -> None:
     """
     log, last = get_run_logger(), deque[str](maxlen=8)
     with subprocess.Popen(
-        [sys.executable, "-m", "flows.guard", str(lock), *_DVC, word],
+        own_command("flows.guard", str(lock), *_DVC, word),
         env=_environment(), pass_fds=[lock], start_new_session=True, text=True, errors="replace",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
@@ -79,5 +81,6 @@ def _dvc(lock: int, word: str) -> None:
 
 def _environment() -> dict[str, str]:
     """Return our environment for DVC's stages: our own commands first, and nothing that makes them this very run."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT__")}
+    ours = ("PREFECT__", SAFE_PATH)  # a stage of the user's own may import what lies beside its script
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}

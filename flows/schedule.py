@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.lock import only_one
-from flows.server import set_quiet_defaults
+from flows.surroundings import SAFE_PATH, set_surroundings
 from flows.workspace import PARAMS, STATE
 from tasks.params import FauxfaceError, ScheduleParams, load_params
-from tasks.sources.fingerprints import is_local
+from tasks.sources.place import is_local
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -92,7 +92,8 @@ def main() -> None:
 
 def _check_server() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "INFO")  # here the terminal shows what runs do
-    set_quiet_defaults()
+    set_surroundings()
+    os.environ[SAFE_PATH] = "1"  # for the processes of the runs, which Prefect starts
     for name in (_OBSERVER, "asyncio"):
         logging.getLogger(name).addFilter(_not_of_observer)
     from prefect.settings import PREFECT_API_URL

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +14,88 @@ from prefect import flow
 
 from flows.comparison import compare_with_last
 from flows.runners import open_runner, progress_bar, run_shards, shard_task
-from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
+from flows.unrecorded import Sources
+from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
-from tasks.scoring.card import ModelCard
-from tasks.scoring.counts import ScoreCounts
+from tasks.scoring.card import ModelCard, is_packaged, model_named
+from tasks.scoring.card_text import notices
+from tasks.scoring.counts import ScoreCounts, unread
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
+from tasks.scoring.naming import archive_of, lies_at
 from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
 from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_once
 from tasks.scoring.store import ScoreFolder, ScoreStore
+from tasks.scoring.text import unread_line
 from tasks.sources import Source, open_source
-from tasks.sources.fingerprints import fingerprint_of, is_local
+from tasks.sources.fingerprints import fingerprint_of
+from tasks.sources.place import is_local
 
 
 @flow(name="score")
 def score(
-    params_file: Path, model: str, out: str, sources: Sequence[str | ArchiveParams] = (), retry_failed: bool = False
+    params_file: Path, model: str | None, out: str, sources: Sources, retry_failed: bool = False
 ) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
-    `model` and `out` are paths or URLs; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet.
-    The archives named in params are also counted in reports/score.json. Parts that are already there are kept: a killed
-    scoring goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
+    `model` (see `model_named`) and `out` are paths or URLs; scores go to
+    <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives named in params are also counted in
+    reports/score.json. Parts that are already there are kept: a killed scoring goes on where it stopped, a complete one
+    is recognised. With `retry_failed` failed inputs are scored again.
     A new scoring is compared with the last one of its archive; `alarms` has those that moved beyond `score.compare`.
+    `failed` says what is wrong with archives that could not be scored, or of which nothing could be read.
     """
     params = load_params(params_file)
-    archives = [archive_of(source) for source in sources] or list(params.score.archives.values())
+    archives = [archive_of(source) for source in sources.named] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
-    card = card_at(model)
-    place = ModelPlace.of(model, card)
-    scored = {
-        label: _score_archive(archive, params, place, card, out, retry_failed)
-        for label, archive in zip(labels(archives), archives, strict=True)
-    }
+    url = model_named(model, MODEL)
+    card = card_at(url)
+    scoring = functools.partial(
+        _score_archive, params=params, model=ModelPlace.of(url, card), card=card, out=out, retry=retry_failed
+    )
+    scored, failed = _each(dict(zip(labels(archives), archives, strict=True)), scoring)
     rule = params.score.threshold
     summary = {
         "model_id": card.model_id,
         "threshold": card.threshold_by(rule),
         "threshold_rule": rule,
+        "notices": notices(card, packaged=is_packaged(url)),
         "archives": scored,
+        "failed": failed,
     }
-    if not sources:
+    if not sources.named:
         write_json(REPORTS / "score.json", summary)
     alarms = [name for name, metrics in scored.items() if metrics.get("comparison", {}).get("alarm")]
     return {**summary, "alarms": alarms}
-
-
-def archive_of(source: str | ArchiveParams) -> ArchiveParams:
-    """Name an archive that was given on the command line after its file; one with a name keeps it."""
-    if isinstance(source, ArchiveParams):
-        return source
-    stem = re.sub(r"\.(zip|tar|tar\.gz|tgz|tar\.zst|parquet)$", "", Path(source.rstrip("/")).name, flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", stem).strip("_-")[:64]
-    return ArchiveParams(name=name or "archive", source=source)
 
 
 def labels(archives: Sequence[ArchiveParams]) -> list[str]:
     """Return what the summary calls each archive: its name, or its source where two have one name (a.zip, a.tar)."""
     names = Counter(archive.name for archive in archives)
     return [archive.name if names[archive.name] == 1 else archive.source for archive in archives]
+
+
+def _each(
+    archives: Mapping[str, ArchiveParams], score_one: Callable[[ArchiveParams], dict[str, Any]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """Score all archives; returns what became of each, and what is wrong with those that failed, in words.
+
+    One of several that cannot be scored does not stop the others; a single one raises its error.
+    """
+    scored, failed = dict[str, dict[str, Any]](), dict[str, str]()
+    for label, archive in archives.items():
+        try:
+            scored[label] = score_one(archive)
+        except (FauxfaceError, ConnectionError, TimeoutError) as error:
+            if len(archives) == 1:
+                raise
+            failed[label] = str(error) or type(error).__name__
+            continue
+        if unread(scored[label]["status"]):
+            failed[label] = unread_line(without_secrets(archive.source), scored[label])
+    return scored, failed
 
 
 def _score_archive(
@@ -87,12 +107,13 @@ def _score_archive(
     fingerprint = fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS)
     store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score, archive.encoding)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
-    last = last_complete(store, archive.name, folder)
-    _say_change(archive, last, fingerprint)
+    start = _start(archive, folder, key, fingerprint, card, params)
+    last = last_complete(store, start, folder)
+    _say_change(last, start)
     record = read_finished(folder)
     fresh = record is None or record.key != key or (retry and record.failures > 0)
     if record is None or fresh:
-        start = _start(archive, folder, key, fingerprint, card, params, opening().count())
+        start = start.model_copy(update={"expected": opening().count()})
         record = _run(start, folder, opening(), params, model, card, retry)
         _check_unchanged(archive, folder, fingerprint)
         finish(folder, record)
@@ -109,7 +130,6 @@ def _start(
     fingerprint: str,
     card: ModelCard,
     params: Params,
-    expected: int | None,
 ) -> Started:
     return Started(
         key=key,
@@ -117,11 +137,10 @@ def _start(
         model_id=card.model_id,
         archive=folder.archive,
         name=archive.name,
-        source=without_secrets(archive.source),
+        source=lies_at(archive.source),
         threshold=card.threshold_by(params.score.threshold),
         params=params.score.recipe(),
         started=now(),
-        expected=expected,
     )
 
 
@@ -133,10 +152,11 @@ def _run(
     folder.remove_temp_files()
     start = begin(folder, start)
     settings = params.score
+    crop = card.crop.model_copy(update={"max_pixels": params.crop.max_pixels})  # a limit is the run's, not the model's
     counts, kept = ScoreCounts(), ScoreCounts()
     with open_runner(params.runner) as runner, progress_bar(f"score {start.name}", start.expected) as bar:
         job = ScoreJob(
-            start.archive, folder.absolute(), start.key, model, card.crop, settings.keep, runner.threads,
+            start.archive, folder.absolute(), start.key, model, crop, settings.keep, runner.threads,
             settings.verdict, settings.threshold, settings.precision, retry,
         )  # fmt: skip
         done = finished_shards(job)
@@ -148,8 +168,8 @@ def _run(
     return Finished.of(start, counts, shards, counts.inputs - kept.inputs, time.monotonic() - clock)
 
 
-def _say_change(archive: ArchiveParams, last: Scoring | None, fingerprint: str) -> None:
-    changed = last and change_of_source(last, fingerprint, without_secrets(archive.source))
+def _say_change(last: Scoring | None, start: Started) -> None:
+    changed = last and change_of_source(last, start.fingerprint, start.source)
     if changed:
         print(f"fauxface: {changed}", file=sys.stderr, flush=True)  # noqa: T201
 

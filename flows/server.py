@@ -8,41 +8,87 @@ Where PREFECT_API_URL or a Prefect profile names a server, that one is used and 
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
+from flows.surroundings import is_loopback, private_folder, set_surroundings
+from tasks.own_process import own_command, python_command
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 
 START_TIMEOUT = 120.0  # seconds; a first start creates Prefect's database
 POLL = 0.2  # seconds
+HEALTH_TIMEOUT = 20  # seconds; a server that is busy takes its time
+_CONFIGURED = (
+    "Start it (`make server`), or correct or unset PREFECT_API_URL: without it a server is started for the run."
+)
 
 
 def ensure_server() -> None:
     """Set PREFECT_API_URL to a server that answers, starting one if none is configured.
 
-    Must run before Prefect is imported, since Prefect reads its settings at import.
+    Must run before Prefect is imported, since Prefect reads its settings at import. Raises FauxfaceError where the
+    configured server does not answer, or none can be started.
     """
-    set_quiet_defaults()
-    if os.environ.get("PREFECT_API_URL") or _profile_names_a_server():
+    set_surroundings()
+    configured = configured_url()
+    if configured:
+        reason = why_not(configured)
+        if reason:
+            raise FauxfaceError(f"The Prefect server at {configured} does not answer ({reason}).\n{_CONFIGURED}")
         return
     owner = owner_process()
-    note = _note_path(owner)
+    note = private_folder() / f"prefect-{owner.pid}-{int(owner.create_time())}.json"  # process ids are used again
     url = _noted_url(note)
     if url is None:
+        _check_home()
         url = _start(owner, note)
     os.environ["PREFECT_API_URL"] = url
+
+
+def configured_url() -> str | None:
+    """Return the API's address that the environment or Prefect's active profile names, without importing Prefect."""
+    named = os.environ.get("PREFECT_API_URL")
+    if named:
+        return named
+    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or _prefect_home() / "profiles.toml")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        active = os.environ.get("PREFECT_PROFILE") or content.get("active", "")
+        return str(content["profiles"][active]["PREFECT_API_URL"]) or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def why_not(url: str) -> str | None:
+    """Return why the Prefect API at `url` cannot be used, or None. Who asks for a password answers, too."""
+    if str(urlsplit(url).hostname).endswith("prefect.cloud"):
+        return None  # it has other addresses for that
+    try:
+        with _opener(url).open(f"{url.rstrip('/')}/health", timeout=HEALTH_TIMEOUT) as answer:
+            healthy = answer.read(100).strip() == b"true"
+    except urllib.error.HTTPError as error:
+        error.close()
+        return None if error.code in {401, 403} else f"it answers with status {error.code}; the address ends in /api"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", error)
+        return None if isinstance(reason, ssl.SSLError) else str(reason)
+    return None if healthy else "what answers there is no Prefect API; its address ends in /api"
 
 
 def owner_process() -> psutil.Process:
@@ -50,7 +96,7 @@ def owner_process() -> psutil.Process:
     me = psutil.Process()
     for parent in me.parents():
         try:
-            words = parent.cmdline()[:3]
+            words = parent.cmdline()[:4]
         except psutil.Error:
             break
         if any(Path(word).name in {"dvc", "dvc.exe"} for word in words):
@@ -58,33 +104,22 @@ def owner_process() -> psutil.Process:
     return me
 
 
-def set_quiet_defaults() -> None:
-    """Switch off what phones home and Prefect's own lines on the terminal; a user's settings win."""
-    for name, value in {
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "NO_ALBUMENTATIONS_UPDATE": "1",
-        # On the terminal our own commands speak; the server keeps every line for its UI.
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-        "PREFECT_CLI_PROMPT": "false",
-    }.items():
-        os.environ.setdefault(name, value)
+def _prefect_home() -> Path:
+    return Path(os.environ.get("PREFECT_HOME") or os.path.expanduser("~/.prefect"))  # noqa: PTH111 - never raises
 
 
-def _profile_names_a_server() -> bool:
-    """Look for an API address in Prefect's profiles file, without the second that importing Prefect costs."""
-    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
-    path = Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml")
-    return path.is_file() and "PREFECT_API_URL" in path.read_text(encoding="utf-8", errors="replace")
-
-
-def _note_path(owner: psutil.Process) -> Path:
-    """Name the note by the owner's id and start time, since process ids are used again."""
-    folder = Path(tempfile.gettempdir()) / f"fauxface-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise FauxfaceError(f"{folder}: belongs to another user. Remove it, or set TMPDIR to a folder of your own.")
-    return folder / f"prefect-{owner.pid}-{int(owner.create_time())}.json"
+def _check_home() -> None:
+    """Raise FauxfaceError where Prefect could not keep its database."""
+    home = _prefect_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as probe:
+            probe.write(b"0" * 4096)
+    except OSError as error:
+        raise FauxfaceError(
+            f"{home}: Prefect cannot keep its database there ({error.strerror}).\n"
+            "Make room in it or let yourself write there, or set PREFECT_HOME to another folder."
+        ) from error
 
 
 def _noted_url(note: Path) -> str | None:
@@ -92,15 +127,13 @@ def _noted_url(note: Path) -> str | None:
         url = str(json.loads(note.read_text(encoding="utf-8"))["url"])
     except (OSError, ValueError, KeyError):
         return None
-    return url if _answers(url) else None
+    return url if why_not(url) is None else None
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - our own loopback address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Return what asks a server: one on this machine directly, whatever the environment says of proxies."""
+    direct = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(url).hostname) else []
+    return urllib.request.build_opener(*direct)
 
 
 def _start(owner: psutil.Process, note: Path) -> str:
@@ -113,14 +146,17 @@ def _start(owner: psutil.Process, note: Path) -> str:
     print("Starting a Prefect server for this run ...", file=sys.stderr, flush=True)  # noqa: T201
     with log.open("wb") as out:
         watcher = subprocess.Popen(
-            [sys.executable, "-m", "flows.server", str(owner.pid), str(port), str(note)],
+            own_command("flows.server", str(owner.pid), str(port), str(note)),
             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     deadline = time.monotonic() + START_TIMEOUT
-    while not _answers(url):
+    while (reason := why_not(url)) is not None:
         if watcher.poll() is not None or time.monotonic() > deadline:
-            tail = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise FauxfaceError(f"The local Prefect server did not start (log: {log}).\n{tail}")
+            said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise FauxfaceError(
+                f"The local Prefect server did not start ({said[-1].strip() if said else reason}).\n"
+                f"Its log is {log}. Mend that, or set PREFECT_API_URL to a server that runs (`make server`)."
+            )
         time.sleep(POLL)
     write_json(note, {"url": url, "owner": owner.pid})
     return url
@@ -128,18 +164,8 @@ def _start(owner: psutil.Process, note: Path) -> str:
 
 def watch(owner_pid: int, port: int, note: Path) -> None:
     """Run the server on loopback until the owner is gone, then end it and remove the note."""
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--no-services",
-    ]
+    address = ("--host", "127.0.0.1", "--port", str(port))
+    command = python_command("prefect", "server", "start", *address, "--no-services")
     environment = {**os.environ, "PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_SERVER_LEVEL": "ERROR"}
     server = subprocess.Popen(command, env=environment)
     try:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
@@ -20,10 +19,13 @@ from tasks.detection.crop import Crop, crop_face, crop_side, native_reduction
 from tasks.detection.detector import Detections, FaceDetector
 from tasks.detection.networks import Precision
 from tasks.detection.quality import Pose, poses, quality
+from tasks.detection.quarantine import quarantine
 from tasks.detection.second_look import Look, look, turned, turned_back
+from tasks.detection.threads import lent_threads
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels, reduces, shrink
 from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
+from tasks.imaging.provenance import provenance
 from tasks.params import CropParams
 from tasks.sources import Member
 from tasks.sources.status import Status
@@ -34,8 +36,7 @@ Pixels = NDArray[np.uint8]
 BATCH = 32  # images whose faces are looked for together
 # Decoded pixels held at once for a batch; large photographs go through in smaller groups.
 GROUP_PIXELS = 1 << 24
-# This process's threads that no pass has at the moment, by their number.
-_idle_threads: dict[int, list[ThreadPoolExecutor]] = {}
+NO_MEMORY = "needs more memory than there is"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,11 @@ class Face:
 class ImageResult:
     """What became of one input; `n_faces` counts the faces found, of which `faces` holds those kept.
 
+    `frames`: frames or pages of the file, of which the first was looked at.
+
     `phash`: 32 bytes, of the whole upright picture, where it has faces: it stays when a copy of the file is encoded
-    again, while a crop's would move with the detected box.
+    again, while a crop's would move with the detected box. `provenance`: what the file says of its making; it decides
+    nothing here, nor in training.
     """
 
     member: str
@@ -86,8 +90,10 @@ class ImageResult:
     width: int | None = None
     height: int | None = None
     jpeg_quality: int | None = None
+    frames: int | None = None
     n_faces: int = 0
     phash: bytes | None = None
+    provenance: str | None = None
     faces: list[Face] = field(default_factory=list)
 
 
@@ -95,6 +101,7 @@ class ImageResult:
 class _Opened:
     member: Member
     data: bytes
+    image_id: str
     decoded: Decoded
 
 
@@ -121,7 +128,7 @@ def faces_of(
     """
     cv2.setNumThreads(1)  # the threads here are enough; OpenCV's own would fight them for the cores
     threads = threads or os.cpu_count() or 1
-    with _lent_threads(threads) as pool:
+    with lent_threads(threads) as pool:
         flying: deque[Future[list[ImageResult]]] = deque()
         try:
             for batch in _batches(members, threads):
@@ -132,20 +139,6 @@ def faces_of(
                 yield from flying.popleft().result()
         finally:
             wait([future for future in flying if not future.cancel()])
-
-
-@contextmanager
-def _lent_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Lend threads that no other pass has. They outlive it: of each thread that ever computed, glibc keeps memory."""
-    idle = _idle_threads.setdefault(count, [])
-    try:
-        pool = idle.pop()
-    except IndexError:
-        pool = ThreadPoolExecutor(count, "faces")
-    try:
-        yield pool
-    finally:
-        idle.append(pool)
 
 
 def _batches(members: Iterable[Member], threads: int) -> Iterator[list[Member]]:
@@ -160,35 +153,84 @@ def _batches(members: Iterable[Member], threads: int) -> Iterator[list[Member]]:
 
 
 def _batch_results(batch: Sequence[Member], params: CropParams, keep: str, detector: FaceDetector) -> list[ImageResult]:
+    """Take members through the pass, but for those that are known to crash a decoder."""
+    ids = [None if member.data is None else _image_id(member.data) for member in batch]
+    notes = quarantine()
+    if notes is None:
+        return _results(batch, ids, {}, params, keep, detector)
+    pictures = [
+        (image_id, member.data) for image_id, member in zip(ids, batch, strict=True) if image_id and member.data
+    ]
+    refused = notes.refused(pictures, params)
+    with notes.flight.carrying([image_id for image_id, _ in pictures if image_id not in refused]) as beat:
+        return _results(batch, ids, refused, params, keep, detector, beat)
+
+
+def look_alone(data: bytes, params: CropParams, detector: FaceDetector) -> None:
+    """Take one picture through the pass for nothing but to see whether the process survives it."""
+    _results([Member("", data)], [_image_id(data)], {}, params, "all", detector)
+
+
+def _results(
+    batch: Sequence[Member], ids: Sequence[str | None], refused: Mapping[str, str], params: CropParams, keep: str,
+    detector: FaceDetector, beat: Callable[[], None] = lambda: None,
+) -> list[ImageResult]:  # fmt: skip
     """Take members through the pass in groups of at most GROUP_PIXELS decoded pixels."""
     results: list[ImageResult] = []
     group: list[ImageResult | _Opened] = []
     pixels = 0
-    for member in batch:
-        opened = _open(member, params, detector)
+    for member, image_id in zip(batch, ids, strict=True):
+        beat()
+        opened = _open(member, image_id or "", refused, params, detector)
         group.append(opened)
         pixels += 0 if isinstance(opened, ImageResult) else opened.decoded.pixels.size // 3
         if pixels >= GROUP_PIXELS:
             results += _group_results(group, params, keep, detector)
             group, pixels = [], 0
+    beat()
     return results + _group_results(group, params, keep, detector)
 
 
-def _open(member: Member, params: CropParams, detector: FaceDetector) -> ImageResult | _Opened:
+def _open(
+    member: Member, image_id: str, refused: Mapping[str, str], params: CropParams, detector: FaceDetector
+) -> ImageResult | _Opened:
     if member.data is None:
         return ImageResult(member.path, member.status, member.error)
+    if image_id in refused:
+        message = f"the decoder {refused[image_id]} on this file, so it was left out"
+        return ImageResult(member.path, Status.CRASHED, message, image_id, len(member.data))
     try:
         decoded = decode(member.data, max_pixels=params.max_pixels, reduction_for=detector.reduction)
     except ImageError as error:
-        return ImageResult(member.path, error.status, error.message, *_file_facts(member.data))
-    return _Opened(member, member.data, decoded)
+        return ImageResult(member.path, error.status, error.message, image_id, len(member.data))
+    except MemoryError:
+        return _too_large(member, image_id)
+    return _Opened(member, member.data, image_id, decoded)
 
 
-def _file_facts(data: bytes) -> tuple[str, int]:
-    return hashlib.sha256(data).hexdigest(), len(data)
+def _too_large(member: Member, image_id: str) -> ImageResult:
+    return ImageResult(member.path, Status.TOO_LARGE, NO_MEMORY, image_id, len(member.data or b""))
+
+
+def _image_id(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _group_results(
+    group: Sequence[ImageResult | _Opened], params: CropParams, keep: str, detector: FaceDetector
+) -> list[ImageResult]:
+    """Return what became of a group; where the memory does not suffice for all at once, of one after the other."""
+    try:
+        return _looked_at(group, params, keep, detector)
+    except MemoryError:
+        if len(group) > 1:
+            return [_group_results([entry], params, keep, detector)[0] for entry in group]
+        return [
+            entry if isinstance(entry, ImageResult) else _too_large(entry.member, entry.image_id) for entry in group
+        ]
+
+
+def _looked_at(
     group: Sequence[ImageResult | _Opened], params: CropParams, keep: str, detector: FaceDetector
 ) -> list[ImageResult]:
     opened = [entry for entry in group if isinstance(entry, _Opened)]
@@ -209,13 +251,15 @@ def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) ->
     width, height = seen.size(header.width, header.height)
     seen = replace(seen, found=seen.found.scaled(opened.decoded.reduction, width, height))
     found = turned_back(seen.found, seen.turns, header.width, header.height)
-    facts = (*_file_facts(opened.data), header.format, header.width, header.height, _quality(header))
+    jpeg_quality = _quality(header)
+    facts = (opened.image_id, len(opened.data), header.format, header.width, header.height, jpeg_quality, header.frames)
     try:
         faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:
         return ImageResult(opened.member.path, error.status, error.message, *facts)
+    told = provenance(opened.data)
     picture = phash(opened.decoded.pixels) if faces else None
-    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, faces)
+    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, told, faces)
 
 
 def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:

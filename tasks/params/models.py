@@ -2,91 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.params.frozen import Frozen
+from tasks.params.labels import FolderLabel, GroupRule, LabelRule, NoGroup
 from tasks.params.runner import RunnerParams
 from tasks.params.schedule import ScheduleParams
 
 # Names become folder names, Hive partition values and parts of DVC's dotted parameter paths (so: no dot).
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
+# What is named on the command line is called after its file, in whatever script that is (tasks/scoring/naming.py).
+ArchiveName = Annotated[str, Field(pattern=r"^[\p{L}\p{M}\p{N}_-]+$", max_length=64)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Keep = Literal["largest", "all", "centre", "most_confident"]
 Verdict = Literal["max", "mean", "largest"]
 ThresholdRule = Literal["balanced", "false_alarm"]
 Precision = Literal["f32", "bf16"]
-
-
-class FolderLabel(Frozen):
-    """The label is given by a folder in the member's path: `real/a.jpg`, `test/Fake/b.jpg` (case is ignored)."""
-
-    rule: Literal["folder"] = "folder"
-    real: tuple[str, ...] = ("real",)
-    fake: tuple[str, ...] = ("fake",)
-
-
-class ConstantLabel(Frozen):
-    """Every image of the data set has the same label."""
-
-    rule: Literal["constant"]
-    value: Literal["real", "fake"]
-
-
-class CsvLabel(Frozen):
-    """The label stands in a column of a CSV file that is a member of the dump."""
-
-    rule: Literal["csv"]
-    file: str
-    member: str = "file"
-    column: str = "label"
-    real: tuple[str, ...] = ("real", "0")
-    fake: tuple[str, ...] = ("fake", "1")
-
-
-class NoGroup(Frozen):
-    """Images stand alone, but for near-duplicates, which are found in any case."""
-
-    rule: Literal["none"] = "none"
-
-
-class FolderGroup(Frozen):
-    """Images in one folder belong together (LFW: one folder a person)."""
-
-    rule: Literal["folder"]
-
-
-class RegexGroup(Frozen):
-    """The first capturing group of a regular expression, searched in the member's path, names the group."""
-
-    rule: Literal["regex"]
-    pattern: str
-
-    @field_validator("pattern")
-    @classmethod
-    def _has_a_group(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        if groups < 1:
-            raise ValueError("needs one capturing group (...) that names the group")
-        return pattern
-
-
-class CsvGroup(Frozen):
-    """The group stands in a column of a CSV file that is a member of the dump."""
-
-    rule: Literal["csv"]
-    file: str
-    member: str = "file"
-    column: str = "group"
-
-
-LabelRule = Annotated[FolderLabel | ConstantLabel | CsvLabel, Field(discriminator="rule")]
-GroupRule = Annotated[NoGroup | FolderGroup | RegexGroup | CsvGroup, Field(discriminator="rule")]
 
 
 class ArchiveParams(Frozen):
@@ -96,7 +29,7 @@ class ArchiveParams(Frozen):
     null: cp437 in a zip, as its format says, and bytes written as `\\udcXX` in a tar.
     """
 
-    name: Name
+    name: ArchiveName
     source: str = Field(min_length=1)
     sha256: Sha256 | None = None
     encoding: str | None = None
@@ -118,12 +51,18 @@ class DatasetParams(ArchiveParams):
     """A labelled dump.
 
     `use`: `split` takes part in the split, `test` is only ever tested on, `given` brings its own
-    train/valid/test folders.
+    train/valid/test folders. All but `source` and its like is applied when the faces are split, and so may change
+    without cropping again.
     """
 
     label: LabelRule = FolderLabel()
+    # What kind of fakes these are, in the user's words (gan, diffusion, swap, ...): `fauxface sources --family` leaves
+    # out one kind after the other.
+    family: Name | None = None
     group: GroupRule = NoGroup()
     use: Literal["split", "test", "given"] = "split"
+    # Whether one face without a label is an error; else such faces are left out, and counted.
+    strict_labels: bool = False
 
 
 class CropParams(Frozen):
@@ -169,8 +108,8 @@ class CropParams(Frozen):
         return self
 
     def recipe(self) -> dict[str, Any]:
-        """Return the part that decides a crop's pixels: what a scoring must share with the training."""
-        return self.model_dump(mode="json", exclude={"keep", "shard"})
+        """Return the part that decides a crop's pixels: what a scoring must share with the training (no limits)."""
+        return self.model_dump(mode="json", exclude={"keep", "shard", "max_pixels"})
 
 
 class SplitParams(Frozen):

@@ -19,6 +19,8 @@ from tasks.scoring.store import ScoreFolder
 LANDMARKS = [
     f"{point}_{axis}" for point in ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right") for axis in "xy"
 ]
+# How a cell begins that a spreadsheet computes; the names of an archive's members are whatever somebody put there.
+FORMULA = r"^([=+\-@\t\r\n])"
 # What is said of an image, whatever its faces.
 IMAGE_COLUMNS = [
     "archive",
@@ -29,9 +31,12 @@ IMAGE_COLUMNS = [
     "error",
     "width",
     "height",
+    "frames",
     "n_faces",
+    "provenance",
     "image_p_fake",
     "image_is_fake",
+    "image_verdict",
     "verdict_rule",
     "threshold_rule",
     "model_id",
@@ -41,7 +46,8 @@ IMAGE_COLUMNS = [
 def export_csv(folder: ScoreFolder, path: Path, images: bool) -> int:
     """Write a scoring as CSV with a header; a row per face, or with `images` per input. Returns the number of rows.
 
-    The landmarks are ten columns, left_eye_x to mouth_right_y; a null is an empty field, unlike "".
+    The landmarks are ten columns, left_eye_x to mouth_right_y; a null is an empty field, unlike "". Text that a
+    spreadsheet would take as a formula (see FORMULA) gets an apostrophe in front; Parquet and JSON Lines keep it as is.
     """
     empty = _flat(SCORES.empty_table().select(IMAGE_COLUMNS if images else SCORES.names))
 
@@ -49,7 +55,7 @@ def export_csv(folder: ScoreFolder, path: Path, images: bool) -> int:
         rows = 0
         with pc_csv.CSVWriter(stream, empty.schema) as writer:
             for table in _tables(folder, images):
-                writer.write_table(_flat(table))
+                writer.write_table(_inert(_flat(table)))
                 rows += table.num_rows
         return rows
 
@@ -87,14 +93,23 @@ def _written(path: Path, write: Callable[[BinaryIO], int]) -> int:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """Return the table with a column for each figure of the landmarks, and its dictionaries as text."""
+    """Return the table with a column for each figure of the landmarks."""
     columns: dict[str, Any] = {}
     for name in table.column_names:
         values = table.column(name)
         if name == "landmarks":
             columns |= {each: pc.list_element(values, place) for place, each in enumerate(LANDMARKS)}
         else:
-            columns[name] = values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
+            columns[name] = values
+    return pa.table(columns)
+
+
+def _inert(table: pa.Table) -> pa.Table:
+    """Return the table with an apostrophe before every text that begins like a formula."""
+    columns = {
+        name: pc.replace_substring_regex(values, FORMULA, r"'\1") if pa.types.is_string(values.type) else values
+        for name, values in zip(table.column_names, table.columns, strict=True)
+    }
     return pa.table(columns)
 
 

@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write
+from tasks.sources.place import is_local
 
 # By name, since the packages that raise them (botocore, aiohttp) need not be installed.
 _UNREACHABLE = {"ClientConnectionError", "ClientPayloadError", "EndpointConnectionError", "HTTPClientError"}
@@ -38,7 +39,7 @@ class Folder:
                 f"{urlsplit(url).scheme}://...: the address holds a password. Leave it out: credentials come from the "
                 "environment."
             )
-        if "://" not in url and "::" not in url:
+        if is_local(url):
             self._fs: Any = LocalFileSystem()
             self.path = str(Path(url).expanduser().absolute())
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.scoring.counts import ScoreCounts, failures
+from tasks.scoring.naming import same_origin
 from tasks.scoring.record import Finished, Started, read_finished, read_started
 from tasks.scoring.store import ScoreFolder, ScoreStore
 
@@ -92,13 +93,17 @@ def read_scoring(folder: ScoreFolder) -> Scoring:
     return Scoring(folder, read_started(folder), counts.inputs, counts.faces, counts.fake_images, status)
 
 
-def last_complete(store: ScoreStore, name: str, this: ScoreFolder) -> Scoring | None:
-    """Return the last complete scoring of the archives called `name` before that in `this`, or None."""
-    folders = [each for each in store.scorings() if _name_of(each.archive) == name]
-    found = [read_scoring(folder) for folder in folders if read_finished(folder) is not None]
+def last_complete(store: ScoreStore, scoring: Started, this: ScoreFolder) -> Scoring | None:
+    """Return the last complete scoring of the same archive before `scoring`, which is that in `this`, or None."""
+    found = [read_scoring(folder) for folder in store.scorings() if _is_of(folder, scoring)]
     mine = next((each.when for each in found if each.folder == this), None)
     others = [each for each in found if each.folder != this and (mine is None or each.when <= mine)]
     return max(others, key=lambda each: each.when, default=None)
+
+
+def _is_of(folder: ScoreFolder, scoring: Started) -> bool:
+    done = read_finished(folder)
+    return done is not None and same_origin(done, scoring)
 
 
 def change_of_source(last: Scoring, fingerprint: str, source: str) -> str | None:

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tasks.scoring.counts import ScoreCounts, failures
+from tasks.scoring.counts import Example, ScoreCounts, failures
 from tasks.scoring.store import ScoreFolder
 
 STARTED = "_started.json"  # there while a scoring is unfinished
@@ -20,7 +20,7 @@ Note = TypeVar("Note", bound="Started")
 class Started(BaseModel):
     """A scoring that has begun. `key` stands for what decides its parts; `expected` inputs, None of a stream.
 
-    `source` is without user, password and query, which may be secret; `params` decide what a part holds.
+    `source` says where it lies (tasks/scoring/naming.py); `params` decide what a part holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, protected_namespaces=())
@@ -47,6 +47,10 @@ class Finished(Started):
     fake_faces: int
     fake_images: int
     histogram: list[int]
+    retryable: int = 0
+    examples: dict[str, Example] = Field(default_factory=dict)
+    verdicts: dict[str, int] = {}
+    image_verdicts: dict[str, int] = {}
     finished: str
     seconds: float
     scored: int
@@ -72,12 +76,17 @@ class Finished(Started):
         return cls(
             **started.model_dump(),
             shards=shards,
-            **{**counts.__dict__, "status": dict(sorted(counts.status.items()))},
+            **{name: _plain(value) for name, value in counts.__dict__.items()},
             finished=now(),
             seconds=round(seconds, 2),
             scored=scored,
             images_per_second=round(scored / seconds, 1) if scored else None,
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return counts by name in the order of their names; other values as they are."""
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 
 def begin(folder: ScoreFolder, record: Started) -> Started:

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tasks.manifests.parts import Row
-from tasks.scoring.counts import failures
+from tasks.scoring.counts import Example, failures
 from tasks.scoring.ledger import Scoring
+from tasks.sources.status import Status
 
+MAX_REASONS = 3
 MAX_NAME = 200  # characters; a path in an archive may have 65,535
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -31,19 +33,57 @@ def summary_lines(archive: str, metrics: dict[str, Any], model_id: str) -> list[
     lines = [f"{archive}: {metrics['inputs']:,} inputs = {statuses}; {metrics['faces']:,} faces{speed}"]
     if metrics["faces"]:
         lines.append(f"  p_fake of the faces: 0 {bars(metrics['histogram'])} 1; {metrics['fake_faces']:,} called fake")
+        lines.append(f"  verdicts of the faces: {shares(metrics['verdicts'])}")
     rule = {"max": "their most suspicious face", "mean": "the mean of their faces", "largest": "their largest face"}
     images = f"{metrics['fake_images']:,} images called fake by {rule[metrics['verdict']]}"
     lines.append(f"  {images} (model {model_id})")
-    failed = failures(metrics["status"])
-    if failed:
-        lines.append(f"  {failed:,} inputs failed; --retry-failed tries them again")
-    return [*lines, f"  scores: {metrics['scores']}"]
+    if metrics["image_verdicts"]:
+        lines.append(f"  verdicts of the images: {shares(metrics['image_verdicts'])}")
+    return [*lines, *_failure_lines(metrics), f"  scores: {metrics['scores']}"]
+
+
+def _failure_lines(metrics: dict[str, Any]) -> list[str]:
+    """Return how many inputs failed, the commonest reasons with an input each, and what another try may help."""
+    status = metrics["status"]
+    if not failures(status):
+        return []
+    lines = [f"  {failures(status):,} inputs failed:", *(f"    {each}" for each in _reasons(metrics)[:MAX_REASONS])]
+    if metrics["retryable"]:
+        lines.append(f"  --retry-failed tries again what could not be read: {metrics['retryable']:,} inputs")
+    if status.get(Status.TOO_LARGE):
+        lines.append("  --retry-failed scores the large ones too, once crop.max_pixels of params.yaml allows them")
+    return lines
+
+
+def unread_line(source: str, metrics: dict[str, Any]) -> str:
+    """Return in a sentence why nothing of an archive could be read."""
+    reasons = _reasons(metrics)
+    why = f"of {metrics['inputs']:,} inputs {reasons[0]}" if reasons else "it holds no picture"
+    return f"{name(source)}: nothing in it could be read: {why}."
+
+
+def _reasons(metrics: dict[str, Any]) -> list[str]:
+    """Return the statuses of failed inputs, the commonest first, each with an example."""
+    failed = {status: count for status, count in metrics["status"].items() if failures({status: count})}
+    commonest = sorted(failed, key=lambda status: (-failed[status], status))
+    return [f"{failed[status]:,} {status}{_such_as(metrics['examples'].get(status))}" for status in commonest]
+
+
+def _such_as(example: Example | None) -> str:
+    return f", such as {name(example['member'], 80)} ({name(example['error'])})" if example else ""
 
 
 def bars(histogram: Sequence[int]) -> str:
     """Return a histogram as a row of blocks; a bin that is not empty shows."""
     top = max(histogram)
     return "".join(_BARS[-(-count * (len(_BARS) - 1) // top)] if count else " " for count in histogram)
+
+
+def shares(counts: dict[str, int]) -> str:
+    """Return counts by name as shares of their sum, the largest first."""
+    total = sum(counts.values())
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{100 * count / total:.1f} % {name}" for name, count in ordered)
 
 
 def ledger_lines(scorings: Sequence[Scoring]) -> list[str]:

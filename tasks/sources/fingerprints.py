@@ -11,16 +11,11 @@ from pathlib import Path
 
 from tasks.params.files import write_json
 from tasks.sources.member import printable
-from tasks.sources.place import locate
+from tasks.sources.place import is_local, locate
 from tasks.sources.source import Source
 
 # A file changed in the moment of its hashing might bear the same time; one this old (seconds) no longer changes so.
 SETTLED = 2.0
-
-
-def is_local(url: str) -> bool:
-    """Return whether `url` is a path on this machine."""
-    return "://" not in url and "::" not in url
 
 
 def fingerprint_of(url: str, sha256: str | None, opening: Callable[[], Source], notes: Path) -> str:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tasks.sources.member import MAX_MEMBER_BYTES, Member, failed, printable, read_bounded, too_large
 from tasks.sources.status import Status
+
+# JPEG, PNG, GIF, BMP, TIFF of either byte order; WebP, AVIF and HEIC behind the length of their first piece.
+_PICTURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM....\0\0\0\0|II\*\0|MM\0\*|RIFF....WEBP|....ftyp(avif|avis|heic|heix|mif1)",
+    re.DOTALL,
+)
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a local file begins as a picture does; what cannot be read is none."""
+    try:
+        with Path(path).open("rb") as stream:
+            return _PICTURE.match(stream.read(16)) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def read_named(path: str) -> Member:

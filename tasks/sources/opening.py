@@ -17,7 +17,7 @@ from tasks.sources.folder import Entry, FolderSource, list_folder
 from tasks.sources.member import LFS_POINTER, NoDumpError, SourceError
 from tasks.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from tasks.sources.parquet import NoImagesError, ParquetSource
-from tasks.sources.place import Place, locate
+from tasks.sources.place import Place, is_local, locate
 from tasks.sources.source import Source
 from tasks.sources.tarred import CompressedTarSource, TarSource
 from tasks.sources.zipped import ZipSource
@@ -78,8 +78,7 @@ def _reopening(address: str, sha256: str | None, cache: Path | None, encoding: s
     opening = functools.partial(open_source, encoding=encoding)
     if is_http(address) and sha256:
         return functools.partial(opening, address, sha256=sha256, cache=cache and cache.absolute())
-    local = "://" not in address and "::" not in address
-    return functools.partial(opening, Path(address).expanduser().absolute() if local else address)
+    return functools.partial(opening, Path(address).expanduser().absolute() if is_local(address) else address)
 
 
 def _open_place(place: Place, reopen: Callable[[], Source], encoding: str | None) -> Source:

@@ -153,10 +153,15 @@ class Handle:
             raise SourceError(f"{self._place.url}: cannot be read ({_reason(error)}){remedy}") from error
 
 
+def is_local(url: str) -> bool:
+    """Return whether `url` is a path on this machine; `::` joins the parts of a URL, unless a file is called so."""
+    return "://" not in url and ("::" not in url or os.path.lexists(Path(url).expanduser()))
+
+
 def locate(url: str) -> Place:
     """Return the place that `url` (a local path, or any URL or chain that fsspec knows) names; raises SourceError."""
     try:
-        if "://" not in url and "::" not in url:
+        if is_local(url):
             return Place(url, LocalFileSystem(), str(Path(url).expanduser().absolute()))
         fs, path = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError, OSError) as error:

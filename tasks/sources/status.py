@@ -24,6 +24,7 @@ class Status(StrEnum):
     ENCRYPTED = "encrypted"
     ARCHIVE_DAMAGED = "archive_damaged"
     UNREADABLE = "unreadable"
+    CRASHED = "crashed"
     METADATA = "metadata"
     SYSTEM_FILE = "system_file"
 

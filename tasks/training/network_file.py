@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tasks.params import FauxfaceError
 from tasks.scoring.card import ARCHITECTURE, WEIGHTS, ModelCard, load_card
@@ -34,6 +35,8 @@ def load_keras(model: Path) -> tuple[keras.Model, ModelCard]:
     Raises FauxfaceError when a file is missing or differs from the card, or when the architecture holds code.
     """
     card = load_card(model)
+    if card.scoring_only:
+        raise FauxfaceError(f"{model}: holds no Keras form of the network, so it scores and cannot be trained further.")
     return read_network(model), card
 
 
@@ -57,6 +60,9 @@ def read_network(folder: Path) -> keras.Model:
         network.load_weights(folder / WEIGHTS)
     except (TypeError, ValueError, KeyError, OSError) as error:
         raise FauxfaceError(f"{folder}: Keras {keras.__version__} cannot build the network: {error}") from None
+    for weight in network.weights:
+        if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+            raise FauxfaceError(f"{folder / WEIGHTS}: {weight.path} holds NaN or infinity. Train again.")
     return network
 
 

