@@ -26,7 +26,7 @@ _SAME = 2  # levels by which a profile may differ from sRGB and is taken for it
 _SAMPLES = (0, 1, 2, 5, 16, 48, 96, 128, 160, 208, 240, 255)
 _USUAL_GAMMA = 1 / 2.2  # stands for sRGB's curve in PNG files
 _CLOSE_GAMMA = 0.05  # libpng's threshold
-_STRIPE = 1 << 20  # pixels converted at a time
+_STRIPE = 1 << 17  # pixels converted at a time
 _building = threading.Lock()
 
 

@@ -83,7 +83,10 @@ def decode_pixels(data: bytes, header: Header, reduction: int = 1) -> Pixels:
         pixels = shrink(_decode_wide_png(header, header.png), reduction)
     else:
         pixels = _decode_with_pillow(data, header, reduction)
-    return upright(pixels, header.orientation)
+    pixels = upright(pixels, header.orientation)
+    if pixels.shape[:2] != (-(-header.height // reduction), -(-header.width // reduction)):
+        raise ImageError(Status.UNREADABLE, f"{header.format} whose picture has another size than its head says")
+    return pixels
 
 
 def reduces(header: Header) -> bool:
@@ -154,8 +157,7 @@ def _decode_with_pillow(data: bytes, header: Header, reduction: int) -> Pixels:
 
 def _decode_wide_png(header: Header, png: PngFacts) -> Pixels:
     """Decode a PNG of 16 bits with OpenCV, since Pillow keeps but 8 of a picture in colour."""
-    if not png.is_whole():
-        raise ImageError(Status.TRUNCATED, "PNG whose picture ends early")
+    png.check_pixels()
     try:
         samples = cv2.imdecode(np.frombuffer(png.content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -45,6 +45,7 @@ _CLASSES: dict[str, Callable[..., Picture]] = {
 }
 _JPEG_FRAMES = (0xC0, 0xC1, 0xC2)
 _CUT_SHORT = ("truncated", "not enough", "end of file", "incomplete")
+_ORIENTATION = 0x0112
 _NCLX = b"colrnclx"  # a box of AVIF and HEIF: colours as code points
 _BOXES = 1 << 16  # bytes in which that box lies
 
@@ -99,9 +100,7 @@ def _pillow_header(data: bytes, format_: str) -> Header:
     orientation = _orientation(picture, png)
     width, height = picture.size[::-1] if orientation >= 5 else picture.size
     if format_ == "TIFF":
-        # Pillow turns a TIFF upright by itself, and has exchanged the sides already if the file's own entry says so.
-        width, height = picture.size if _own_orientation(picture) else (width, height)
-        orientation = 1
+        orientation = 1  # Pillow turns its pixels by itself
     colour = _png_colour(png) if png else _colour(picture, data)
     return Header(format_, width, height, orientation, _frames(picture, data, format_, png), colour, png=png)
 
@@ -109,13 +108,9 @@ def _pillow_header(data: bytes, format_: str) -> Header:
 def _orientation(picture: Picture, png: PngFacts | None) -> int:
     if png:
         return orientation_of(png.exif, png.xmp)
-    if _own_orientation(picture):
-        return int(_own_orientation(picture))
+    if _ORIENTATION in getattr(picture, "tag_v2", ()):
+        return 1  # of a TIFF whose own entry says it, Pillow has exchanged the sides already
     return orientation_of(_bytes_of(picture.info.get("exif")), _bytes_of(picture.info.get("xmp")))
-
-
-def _own_orientation(picture: Picture) -> int:
-    return int(getattr(picture, "tag_v2", {}).get(0x0112) or 0)
 
 
 def _bytes_of(value: Any) -> bytes:

@@ -66,7 +66,7 @@ class _Metadata:
             self.icc.append(segment[len(_ICC) :])
         elif marker == _APP2 and segment.startswith(_SEVERAL):
             directory = first_directory(segment[len(_SEVERAL) :])
-            self.frames = max(1, int(directory.number(_PICTURES) or 1)) if directory else 1
+            self.frames = min(max(1, directory.whole_number(_PICTURES)), len(segment)) if directory else 1
 
     def profile(self) -> bytes:
         """Return the profile, its parts in the order that they state; empty where some are missing."""

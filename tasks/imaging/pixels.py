@@ -18,7 +18,7 @@ from tasks.imaging.colour import Colour, srgb_curve, table_to_srgb, to_srgb, tra
 
 Pixels = NDArray[np.uint8]
 
-_STRIPE = 1 << 19  # pixels
+_STRIPE = 1 << 17  # pixels
 _ALPHA = ("RGBA", "LA", "PA", "La", "RGBa")
 _GREY = ("1", "L", "LA", "La")
 # Sensors give 10, 12 or 14 bits, which some programs store in 16 without scaling them.

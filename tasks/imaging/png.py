@@ -12,6 +12,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tasks.imaging.errors import ImageError
+from tasks.sources.status import Status
+
 MOST_UNFOLDED = 1 << 24
 _STEP = 1 << 12  # folded bytes at a time: a thousand times as many unfolded at most
 _START = 8  # behind the signature
@@ -45,16 +48,17 @@ class PngFacts:
     content: bytes = b""
     profiles: dict[bytes, bytes] = field(default_factory=dict)
 
-    def is_whole(self) -> bool:
-        """Return whether the folded pixels unfold to their end, whatever they are."""
+    def check_pixels(self) -> None:
+        """Unfold the pixels to their end, whatever they are; raises ImageError where they are damaged or cut."""
         stream = zlib.decompressobj()
         try:
             for kind, at, end in _chunks(self.content):
                 for start in range(at + 8, end - 4, _STEP) if kind == b"IDAT" else ():
                     stream.decompress(self.content[start : min(start + _STEP, end - 4)])
-        except zlib.error:
-            return False
-        return stream.eof
+        except zlib.error as error:
+            raise ImageError(Status.UNREADABLE, f"PNG: {error}") from None
+        if not stream.eof:
+            raise ImageError(Status.TRUNCATED, "PNG whose picture ends early")
 
 
 def read_png(data: bytes) -> PngFacts:

@@ -51,6 +51,11 @@ class Directory:
         """Return the first of an entry's values."""
         return next(iter(self.numbers(tag)), None)
 
+    def whole_number(self, tag: int) -> int:
+        """Return the first of an entry's values if it is a whole number, else 0."""
+        value = self.number(tag)
+        return value if isinstance(value, int) else 0
+
     def holds_bytes(self, tag: int) -> bool:
         """Return whether an entry is there and holds bytes or text where a number might be expected."""
         kind, count, _ = self.entries.get(tag, (0, 0, 0))
@@ -103,12 +108,13 @@ def raw_kind(block: bytes) -> str | None:
     Its first page is then a preview, and the photograph lies in pages that only a developer of raw files understands.
     """
     for number, page in enumerate(pages(block)):
-        below = [directory_at(block, page.order, int(at)) for at in page.numbers(_SUB_DIRECTORIES)]
+        places = (at for at in page.numbers(_SUB_DIRECTORIES) if isinstance(at, int) and at > 0)
+        below = [directory_at(block, page.order, at) for at in places]
         for directory in (page, *filter(None, below)):
             kind = _raw_entry(directory)
             if kind:
                 return kind
-        if number == 0 and any(below) and int(page.number(_KIND) or 0) & _REDUCED:
+        if number == 0 and any(below) and page.whole_number(_KIND) & _REDUCED:
             return "its first page is a preview"
     return None
 
@@ -117,6 +123,6 @@ def _raw_entry(directory: Directory) -> str | None:
     told = next((name for tag, name in _OF_RAW.items() if tag in directory.entries), None)
     if told:
         return told
-    if directory.number(_PHOTOMETRIC) in _SENSOR:
+    if directory.whole_number(_PHOTOMETRIC) in _SENSOR:
         return "a sensor's mosaic"
-    return _RAW_COMPRESSIONS.get(int(directory.number(_COMPRESSION) or 0))
+    return _RAW_COMPRESSIONS.get(directory.whole_number(_COMPRESSION))

@@ -189,11 +189,16 @@ def test_tiny_and_thin_images_decode(encode: Encode, size: tuple[int, int], redu
 
 def test_damaged_files_never_raise_anything_else(picture: Pixels, encode: Encode) -> None:
     random = np.random.default_rng(5)
-    for format_ in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"):
-        data = np.frombuffer(encode(picture, format_), np.uint8)
-        for _ in range(25):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for format_ in ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"):
+        data = np.frombuffer(
+            encode(picture, format_, **({} if format_ in ("GIF", "BMP") else {"exif": exif})), np.uint8
+        )
+        for turn in range(40):
             damaged = data.copy()
-            damaged[random.integers(0, len(data), 8)] = random.integers(0, 256, 8)
+            places = len(data) if turn % 2 else min(len(data), 400)  # in turns the whole file and its head
+            damaged[random.integers(0, places, 8)] = random.integers(0, 256, 8)
             with contextlib.suppress(ImageError):
                 rgb(damaged.tobytes(), 2)
 

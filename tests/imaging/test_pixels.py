@@ -96,8 +96,9 @@ def test_a_cut_or_damaged_png_of_sixteen_bits_has_a_status(capfd: pytest.Capture
             rgb(data[:cut])
         assert caught.value.status is Status.TRUNCATED
     middle = len(data) // 2
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError) as caught:
         rgb(data[:middle] + bytes(40) + data[middle + 40 :])
+    assert caught.value.status is Status.UNREADABLE
     assert capfd.readouterr().err == ""
 
 
