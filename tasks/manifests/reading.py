@@ -14,7 +14,7 @@ READING = "reading"
 
 def reading(dataset: DatasetParams) -> str:
     """Return the settings that decide what the members of a dump are, as JSON."""
-    facts = dataset.model_dump(mode="json", include={"source", "encoding"})
+    facts = dataset.model_dump(mode="json", include={"source", "encoding"}, exclude_none=True)
     return json.dumps(facts, sort_keys=True, ensure_ascii=False)
 
 
