@@ -30,7 +30,7 @@ from tasks.own_process import own_command, python_command
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 
-START_TIMEOUT = 120.0  # seconds; a first start creates Prefect's database
+START_TIMEOUT = 300.0  # seconds; a first start creates Prefect's database, and the machine may be busy
 POLL = 0.2  # seconds
 HEALTH_TIMEOUT = 20  # seconds; a server that is busy takes its time
 _CONFIGURED = (
