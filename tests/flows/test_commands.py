@@ -19,19 +19,18 @@ from tasks.own_process import own_command, python_command
 from tasks.params import FauxfaceError
 from tasks.scoring.ledger import ledger
 from tasks.scoring.store import ScoreStore
-from tests.flows.conftest import Workspace
+from tests.flows.conftest import HOSTILE, Workspace, write_hostile
 from tests.flows.dumps import Dumps
 from tests.flows.stand_in import write_stand_in
 
 PARAMS: dict[str, Any] = {"datasets": {"none": {"source": "x"}}, "score": {"shard": 10}}
 NewWorkspace = Callable[[dict[str, Any]], Workspace]
-HOSTILE = "raise SystemExit('a module of the workspace was imported in place of ours')\n"
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
     """Run the command line in this process; returns what it would exit with."""
     monkeypatch.setattr(sys, "argv", ["fauxface", *words])
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    monkeypatch.setattr("flows.cli.signal.signal", lambda *_: None)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     return ended.value.code
@@ -52,13 +51,6 @@ def test_a_folder_that_is_no_workspace_stays_as_it_is(
     code = run_main(monkeypatch, *words)
     assert code is None if words == ["scores", "list"] else code == 1 or str(code).startswith("fauxface: ")
     assert list(tmp_path.iterdir()) == []
-
-
-def write_hostile(folder: Path) -> None:
-    for name in ("tasks", "flows", "recipes"):
-        (folder / f"{name}.py").write_text(HOSTILE)
-        (folder / name).mkdir(exist_ok=True)
-        (folder / name / "__init__.py").write_text(HOSTILE)
 
 
 def test_modules_beside_the_workspace_are_never_imported_in_place_of_ours(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Workspace
+from tests.flows.conftest import Workspace, write_hostile
 from tests.flows.dumps import Dumps
 from tests.flows.served import Served
 from tests.flows.stand_in import write_stand_in
@@ -28,6 +28,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def served(new_workspace: Callable[[dict[str, Any]], Workspace], server: str) -> Iterator[Served]:
     workspace = new_workspace(PARAMS)
+    write_hostile(workspace.folder)
     write_stand_in(workspace / "data/model")
     with Served(workspace, server) as made:
         yield made
@@ -91,7 +92,10 @@ def test_a_scheduled_run_leaves_a_manual_one_alone(served: Served, dumps: Dumps)
     served.drop(dumps.omi(6))
     code = "import sys; from flows.lock import workspace_lock\nwith workspace_lock('fauxface train'): sys.stdin.read()"
     python = subprocess.Popen(
-        ["python", "-c", code], cwd=served.workspace.folder, env=served.workspace.environment, stdin=subprocess.PIPE
+        ["python", "-P", "-c", code],
+        cwd=served.workspace.folder,
+        env=served.workspace.environment,
+        stdin=subprocess.PIPE,
     )
     served.wait_for((served.workspace / "data/.state/workspace.json").exists)
     refused = served.run("inbox")
@@ -131,8 +135,12 @@ def test_a_dump_that_fails_is_noted_and_holds_up_nobody(served: Served, dumps: D
     shutil.copy(dumps.faulty(), served.workspace / "inbox/z.zip")
     with zipfile.ZipFile(served.workspace / "inbox/a.zip", "w"):
         pass  # an empty zip
+    with zipfile.ZipFile(served.workspace / "inbox/b.zip", "w") as texts:
+        texts.writestr("readme.txt", "no picture")
     state = served.run("inbox")
     assert state["type"] == "FAILED"
+    assert "b.zip: inbox/b.zip: nothing in it could be read: of 1 inputs 1 not_an_image" in state["message"]
+    assert "Traceback" not in (served.workspace / "start.log").read_text()
     assert "scored: z.zip" in state["message"]
     assert "failed: a.zip: inbox/a.zip: holds no files" in state["message"]
     again = served.run("inbox")
