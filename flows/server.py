@@ -22,16 +22,15 @@ import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 
-from flows.surroundings import is_loopback, private_folder, set_surroundings
+from flows.surroundings import host_of, is_loopback, private_folder, set_surroundings
 from tasks.own_process import own_command, python_command
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 
-START_TIMEOUT = 120.0  # seconds; a first start creates Prefect's database
+START_TIMEOUT = 300.0  # seconds; a first start creates Prefect's database, and the machine may be busy
 POLL = 0.2  # seconds
 HEALTH_TIMEOUT = 20  # seconds; a server that is busy takes its time
 _CONFIGURED = (
@@ -77,7 +76,7 @@ def configured_url() -> str | None:
 
 def why_not(url: str) -> str | None:
     """Return why the Prefect API at `url` cannot be used, or None. Who asks for a password answers, too."""
-    if str(urlsplit(url).hostname).endswith("prefect.cloud"):
+    if str(host_of(url)).endswith("prefect.cloud"):
         return None  # it has other addresses for that
     try:
         with _opener(url).open(f"{url.rstrip('/')}/health", timeout=HEALTH_TIMEOUT) as answer:
@@ -132,7 +131,7 @@ def _noted_url(note: Path) -> str | None:
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
     """Return what asks a server: one on this machine directly, whatever the environment says of proxies."""
-    direct = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(url).hostname) else []
+    direct = [urllib.request.ProxyHandler({})] if is_loopback(host_of(url)) else []
     return urllib.request.build_opener(*direct)
 
 

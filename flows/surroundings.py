@@ -33,6 +33,14 @@ def set_surroundings() -> None:
     _drop_unusable_proxies()
 
 
+def host_of(url: str) -> str | None:
+    """Return the host that a URL names, None where it names none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host's name or address is this machine's own."""
     try:
@@ -61,7 +69,7 @@ def _keep_loopback_direct() -> None:
     hosts = [host.strip() for host in named.split(",") if host.strip()]
     if "*" in hosts:
         return
-    server = urlsplit(os.environ.get("PREFECT_API_URL", "")).hostname
+    server = host_of(os.environ.get("PREFECT_API_URL", ""))
     ours = [*LOOPBACK, *([server] if server and is_loopback(server) else [])]
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ",".join(dict.fromkeys([*hosts, *ours]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 
 from tasks.params import FauxfaceError
@@ -19,7 +20,7 @@ def find(scorings: Sequence[Scoring], reference: str) -> list[Scoring]:
     beginning; DATE the day (2026-11-21) or moment of the scoring, or its beginning. A word alone is an archive where
     there is one of that name, else a model.
     """
-    parts = _REFERENCE.fullmatch(reference)
+    parts = _REFERENCE.fullmatch(unicodedata.normalize("NFC", reference))  # as archives are named
     if parts is None:
         raise FauxfaceError(f"{reference!r} names no scoring: it is written as [MODEL/]ARCHIVE[@DATE], or MODEL alone.")
     model, archive, date = parts["model"] or "", parts["archive"], parts["date"] or ""

@@ -114,6 +114,17 @@ def dumps(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Dumps:
     return Dumps(real_data, tmp_path_factory.mktemp("dumps"))
 
 
+HOSTILE = "raise SystemExit('a module of the workspace was imported in place of ours')\n"
+
+
+def write_hostile(folder: Path) -> None:
+    """Put modules and packages that are called like ours into a workspace."""
+    for name in ("tasks", "flows", "recipes"):
+        (folder / f"{name}.py").write_text(HOSTILE)
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(HOSTILE)
+
+
 def wait_for_files(folder: Path, pattern: str, number: int, running: subprocess.Popen[bytes]) -> None:
     """Wait until a running command has written so many files."""
     deadline = time.monotonic() + 120

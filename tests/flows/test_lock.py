@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import getpass
 import json
 import os
@@ -12,12 +13,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import yaml
+
+from flows import lock
+from flows.lock import BusyError, Owner, owner_of, workspace_lock
+from tasks.params.files import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 # Takes the lock, says so, and holds it until its standard input ends; words after the name become a child of its own.
@@ -96,6 +102,59 @@ def test_a_second_writer_is_told_who_the_first_is(folder: Folder, held: subproce
     held.communicate("")
     assert folder.take().stdout == "taken\n"
     assert not (folder.path / "data/.state/workspace.json").exists()
+
+
+def test_a_note_written_while_the_lock_was_being_taken_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_elsewhere: Owner
+) -> None:
+    """Between a look at the note and the lock another may have come and gone for a moment: its family goes on."""
+    monkeypatch.chdir(tmp_path)
+    looks = iter([None, held_elsewhere, held_elsewhere])
+    monkeypatch.setattr(lock, "_noted", lambda _: next(looks, held_elsewhere))
+    entered = False
+    with pytest.raises(BusyError, match="by `someone else` by "), workspace_lock("late", dvc=False):
+        entered = True
+    assert not entered
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    with (tmp_path / "data/.state/workspace.lock").open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # who was refused holds nothing
+
+
+@pytest.fixture
+def held_elsewhere() -> Iterator[Owner]:
+    """An owner that lives, and is no process above this one."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield owner_of(psutil.Process(process.pid), "someone else")
+        process.communicate(b"\n")
+
+
+def test_a_process_with_the_same_id_that_started_at_another_time_is_somebody_else(held_elsewhere: Owner) -> None:
+    assert held_elsewhere.is_alive()
+    assert not held_elsewhere.is_family()
+    for seconds in (-100.0, -3.0, 3.0, 100.0):
+        other = replace(held_elsewhere, created=held_elsewhere.created + seconds)
+        assert not other.is_alive()
+    assert replace(held_elsewhere, created=held_elsewhere.created + 1.0).is_alive(), "readings differ a little"
+    me = owner_of(psutil.Process(), "me")
+    assert me.is_family()
+    assert not replace(me, created=me.created - 100).is_family()
+    assert not replace(me, host="elsewhere").is_family()
+    assert not replace(me, host="elsewhere").is_alive()
+    assert owner_of(psutil.Process(os.getppid())).is_family(), "who started us is of the family"
+
+
+def test_a_note_of_somebody_else_is_left_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_elsewhere: Owner
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    note = tmp_path / "data/.state/workspace.json"
+    write_json(note, asdict(held_elsewhere))
+    lock.release(lock.LOCK)
+    assert note.exists()
+    write_json(note, asdict(owner_of(psutil.Process())))
+    lock.release(lock.LOCK)
+    assert not note.exists()
 
 
 def test_a_killed_owner_lets_go(folder: Folder, held: subprocess.Popen[str]) -> None:

@@ -109,9 +109,48 @@ def test_drawings_of_several_images_go_into_a_folder(folder: Path) -> None:
     assert "drawn: drawn/001-2008_002506.jpg" in done.stdout
 
 
+def test_drawings_of_images_with_long_names_have_names_that_fit(folder: Path) -> None:
+    long = [f"{'顔' * 83}{end}.jpg" for end in "ab"]  # 254 bytes
+    for name in long:
+        (folder / PHOTO).rename(folder / name)
+        (folder / PHOTO).write_bytes((folder / name).read_bytes())
+    done = fauxface(folder, "detect", *long, PHOTO, "--draw", "drawn", "--json")
+    assert done.returncode == 0, done.stderr
+    names = sorted(path.name for path in (folder / "drawn").iterdir())
+    assert names == [f"001-{'顔' * 66}.jpg", f"002-{'顔' * 66}.jpg", f"003-{Path(PHOTO).stem}.jpg"]
+    one = fauxface(folder, "detect", PHOTO, "--draw", f"{'d' * 251}.png")
+    assert one.returncode == 0, one.stderr
+    assert (folder / f"{'d' * 251}.png").is_file()
+
+
+def test_settings_of_another_project_are_no_hindrance(folder: Path) -> None:
+    (folder / "params.yaml").write_text("prepare: {split: 0.2}\ncrop: {min_face: 0.6}\n")
+    assert len(entries(fauxface(folder, "detect", "--json", PHOTO))[0]["faces"]) < 3
+    (folder / "params.yaml").write_text("prepare: {split: 0.2}\ncrop: {left: 3}\nscore: {metric: auc}\n")
+    done = fauxface(folder, "detect", "--json", PHOTO)
+    assert (done.returncode, len(entries(done)[0]["faces"])) == (0, 3)
+    assert done.stderr.startswith("fauxface: params.yaml: its section `crop` is none of fauxface's (left: ")
+    assert len(done.stderr.splitlines()) == 1
+    write_stand_in(folder / "data" / "model")
+    predicted = fauxface(folder, "predict", "--json", PHOTO)
+    assert (predicted.returncode, len(entries(predicted)[0]["faces"])) == (0, 3)
+
+
+def test_the_largest_picture_is_a_matter_of_the_run_and_not_of_the_model(folder: Path) -> None:
+    write_stand_in(folder / "data" / "model")
+    (folder / "params.yaml").write_text("crop: {max_pixels: 1000}\n")
+    for command in ("detect", "predict"):
+        done = fauxface(folder, command, "--json", PHOTO)
+        assert entries(done)[0]["status"] == "too_large", command
+    card = json.loads((folder / "data/model/card.json").read_text())
+    assert card["crop"]["max_pixels"] == 100_000_000
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["score", PHOTO], f"is a picture, no dump: `fauxface predict {PHOTO}`"),
+        (["score", "gone.zip", "plain.png"], "plain.png is a picture, no dump"),
         (["detect"], "Missing argument"),
         (["detect", "--draw", "one.jpg", PHOTO, "plain.png"], "name a folder instead"),
         (["detect", "--draw", PHOTO, PHOTO], "would take an image's place"),

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tasks.manifests.schemas import SCORES
+from tasks.manifests.schemas import SCORE_FILE
 from tests.flows.conftest import Workspace, wait_for_files
 from tests.flows.dumps import Dumps
 
@@ -86,7 +86,7 @@ def test_each_fault_has_its_status_and_the_other_images_are_scored(workspace: Wo
     assert part.parent.name.startswith("archive=faulty-")
     assert part.parent.parent.name.startswith("model=")
     table = pq.ParquetFile(part).read()
-    assert table.schema.remove_metadata().equals(SCORES)
+    assert table.schema.remove_metadata().equals(SCORE_FILE)
     rows = {row["member"]: row for row in table.to_pylist()}
     statuses = {name: row["status"] for name, row in rows.items()}
     assert statuses == {

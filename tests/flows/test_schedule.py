@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.conftest import Workspace
+from tests.flows.conftest import Workspace, write_hostile
 from tests.flows.dumps import Dumps
 from tests.flows.served import Served
 from tests.flows.stand_in import write_stand_in
@@ -28,6 +28,7 @@ PARAMS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def served(new_workspace: Callable[[dict[str, Any]], Workspace], server: str) -> Iterator[Served]:
     workspace = new_workspace(PARAMS)
+    write_hostile(workspace.folder)
     write_stand_in(workspace / "data/model")
     with Served(workspace, server) as made:
         yield made
@@ -90,9 +91,8 @@ def test_overlapping_runs_and_manual_ones_are_refused(served: Served, dumps: Dum
 def test_a_scheduled_run_leaves_a_manual_one_alone(served: Served, dumps: Dumps) -> None:
     served.drop(dumps.omi(6))
     code = "import sys; from flows.lock import workspace_lock\nwith workspace_lock('fauxface train'): sys.stdin.read()"
-    python = subprocess.Popen(
-        ["python", "-c", code], cwd=served.workspace.folder, env=served.workspace.environment, stdin=subprocess.PIPE
-    )
+    words, environment = ["python", "-P", "-c", code], served.workspace.environment
+    python = subprocess.Popen(words, cwd=served.workspace.folder, env=environment, stdin=subprocess.PIPE)
     served.wait_for((served.workspace / "data/.state/workspace.json").exists)
     refused = served.run("inbox")
     python.communicate(b"")
@@ -131,15 +131,19 @@ def test_a_dump_that_fails_is_noted_and_holds_up_nobody(served: Served, dumps: D
     shutil.copy(dumps.faulty(), served.workspace / "inbox/z.zip")
     with zipfile.ZipFile(served.workspace / "inbox/a.zip", "w"):
         pass  # an empty zip
+    with zipfile.ZipFile(served.workspace / "inbox/b.zip", "w") as texts:
+        texts.writestr("readme.txt", "no picture")
     state = served.run("inbox")
     assert state["type"] == "FAILED"
+    assert "b.zip: inbox/b.zip: nothing in it could be read: of 1 inputs 1 not_an_image" in state["message"]
+    assert "Traceback" not in (served.workspace / "start.log").read_text()
     assert "scored: z.zip" in state["message"]
     assert "failed: a.zip: inbox/a.zip: holds no files" in state["message"]
     again = served.run("inbox")
     assert again["type"] == "COMPLETED"
     assert again["message"].startswith("failed, left alone until changed: a.zip (inbox/a.zip: holds no files")
     shutil.copy(dumps.faulty(), served.workspace / "inbox/a.zip")
-    assert served.run("inbox")["message"] == "scored: a.zip"
+    assert served.run("inbox")["message"].startswith("scored: a.zip; failed, left alone until changed: b.zip (")
 
 
 def test_a_second_server_of_the_schedules_is_refused(served: Served, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tasks.manifests.schemas import SCORES
 from tasks.params import FauxfaceError
-from tasks.scoring.export import IMAGE_COLUMNS, LANDMARKS, export_csv, export_jsonl, first_rows
+from tasks.scoring.export import IMAGE_COLUMNS, export_csv, export_jsonl, first_rows
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tests.scoring.made import empty_row, face_row, make_scoring
 
@@ -39,15 +39,22 @@ def folder(tmp_path: Path) -> ScoreFolder:
     return make_scoring(ScoreStore(str(tmp_path / "scores")), "dump", ROWS).folder
 
 
+# Written out, for the code under test must not say what is right: eyes, nose, mouth; left before right, x before y.
+POINTS = [
+    "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "nose_x", "nose_y", "mouth_left_x", "mouth_left_y",
+    "mouth_right_x", "mouth_right_y",
+]  # fmt: skip
+
+
 def read_csv(path: Path) -> list[dict[str, Any]]:
     kinds = {name: SCORES.field(name).type for name in SCORES.names if name not in ("archive", "landmarks")}
-    kinds |= {"archive": pa.string(), **dict.fromkeys(LANDMARKS, pa.float32())}
+    kinds |= {"archive": pa.string(), **dict.fromkeys(POINTS, pa.float32())}
     options = pc_csv.ConvertOptions(column_types=kinds, strings_can_be_null=True, quoted_strings_can_be_null=False)
     newlines = pc_csv.ParseOptions(newlines_in_values=True)
     rows: list[dict[str, Any]] = pc_csv.read_csv(path, convert_options=options, parse_options=newlines).to_pylist()
     for row in rows:
         if "nose_x" in row:
-            points = [row.pop(name) for name in LANDMARKS]
+            points = [row.pop(name) for name in POINTS]
             row["landmarks"] = None if points[0] is None else points
     return rows
 
@@ -65,6 +72,16 @@ def test_faces_read_back_equal(folder: ScoreFolder, tmp_path: Path, export: Any,
     assert export(folder, path, images=False) == len(ROWS)
     assert read(path) == folder.read().to_pylist()
     assert [each.name for each in path.parent.iterdir()] == ["faces"]
+
+
+def test_each_landmark_has_its_columns_in_the_order_of_the_scores(tmp_path: Path) -> None:
+    landmarks = [float(place) for place in range(10)]
+    folder = make_scoring(ScoreStore(str(tmp_path / "scores")), "dump", [face_row(0, 0.5, landmarks=landmarks)]).folder
+    export_csv(folder, tmp_path / "out.csv", images=False)
+    frame = polars.read_csv(tmp_path / "out.csv")
+    assert [frame[name][0] for name in POINTS] == landmarks
+    at = frame.columns.index("left_eye_x")
+    assert frame.columns[at : at + 10] == POINTS
 
 
 @pytest.mark.parametrize(("export", "read"), [(export_csv, read_csv), (export_jsonl, read_jsonl)])

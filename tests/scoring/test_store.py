@@ -7,15 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fsspec
-import pandas as pd
-import polars
 import pytest
 
 from tasks.params import FauxfaceError
 from tasks.scoring.store import ScoreStore
-from tests.scoring.made import MODEL, empty_row, face_row
+from tests.scoring.made import MODEL, face_row
 
 
 def row(member: str, p_fake: float) -> dict[str, Any]:
@@ -75,20 +72,6 @@ def test_a_part_cut_short_is_none_and_says_so_when_it_is_read(tmp_path: Path) ->
         folder.read()
     with pytest.raises(FauxfaceError, match=r"part-00007\.parquet: this part is missing"):
         folder.read(index=7)
-
-
-def test_pandas_duckdb_and_polars_read_the_root_as_it_is(tmp_path: Path) -> None:
-    for archive in ("a-0", "b-0"):
-        folder = ScoreStore(str(tmp_path)).folder(MODEL, archive)
-        folder.write_part(0, [face_row(0, 0.5, archive=archive), empty_row(1, "no_face", archive=archive)], {})
-        folder.write_json("_scoring.json", {"key": "k"})
-    by_pandas = pd.read_parquet(tmp_path)
-    assert sorted(by_pandas["archive"]) == ["a-0", "a-0", "b-0", "b-0"]
-    assert set(by_pandas["model"]) == {MODEL}
-    by_polars = polars.read_parquet(tmp_path)
-    assert by_polars["archive"].cast(polars.String).to_list() == ["a-0", "a-0", "b-0", "b-0"]
-    query = f"select model, archive, count(p_fake) from read_parquet('{tmp_path}/**/*.parquet') group by all"
-    assert sorted(duckdb.execute(query).fetchall()) == [(MODEL, "a-0", 1), (MODEL, "b-0", 1)]
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
