@@ -173,7 +173,7 @@ def test_bad_usage_is_said_in_one_line(folder: Path, words: list[str], said: str
 
 def test_work_that_fails_is_said_without_a_traceback(folder: Path) -> None:
     for words, said in {
-        ("predict", PHOTO): "holds no model",
+        ("predict", "--model", "nowhere", PHOTO): "holds no model",
         ("detect", PHOTO, "--draw", "notes.jpg/a.jpg"): "cannot be written",
         ("pipeline",): "dvc.yaml: is missing",
     }.items():
