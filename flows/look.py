@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS
 from tasks.params import CropParams, FauxfaceError, ScoreParams, load_params
 
@@ -38,6 +39,7 @@ def detect(
 
     Detector and crop are set as in params.yaml, if there is one here. The exit status is 1 if an image cannot be read.
     """
+    supervise(repeats=True)
     crop = _crop_params()
     crop = crop if min_face is None else crop.model_copy(update={"min_face": min_face})
     drawings = _drawings(draw, images)
@@ -61,6 +63,7 @@ def predict(
     Threshold and precision are set as in params.yaml (`score`), if there is one here. The exit status is 1 when an
     image cannot be read; an image without a face, or with a fake one, is an answer.
     """
+    supervise(repeats=True)
     from tasks.scoring.classifier import Classifier
     from tasks.scoring.predict import predict as p_fake_of
 
