@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo server test test-all faults lint lock clean
+.PHONY: help demo server test test-all faults mutants lint docs reference lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -46,10 +46,25 @@ test-all: $(STAMP) ## Run all tests, the slow ones too
 faults: $(STAMP) ## Inject faults, two hundred kills among them, and print what was survived (half an hour on 2 cores)
 	python -m pytest $(PARALLEL) tests/faults
 
+mutants: $(STAMP) ## Plant small bugs, one at a time, and count those that the tests find (about an hour)
+	python -m benchmarks.mutants
+
 lint: $(STAMP) ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+docs: $(STAMP) ## Write the reference of commands and build the documentation into site/
+	python docs/generate.py
+	python -m mkdocs build --quiet
+
+# Its card has the yardstick's table if `fauxface sources` was run in reference/ before.
+reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_DATA (about half an hour on 2 cores)
+	mkdir -p reference/data
+	ln -sfn "$(abspath $(or $(FAUXFACE_DATA),../shared/data))/faces" reference/data/raw
+	cd reference && for name in $$(sed -n 's/^  \([a-z0-9_]*\):$$/\1/p' params.yaml); do fauxface crop $$name || exit 1; done
+	cd reference && fauxface split && fauxface train
+	cd reference && python -m tasks.training.package data/model ../fauxface/reference reports/sources.json
 
 lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 	$(PYTHON) -m venv $(VENV)/uv
@@ -58,5 +73,5 @@ lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 		--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --quiet --output-file requirements.lock
 
 clean: ## Remove the environment, caches and everything the pipeline made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf data/raw/* data/faces/* data/manifests data/model data/archives data/scores data/.state reports/* .dvc/cache .dvc/tmp

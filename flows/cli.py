@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import look, scores
+from flows import calibrate, look, models, scores
 from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
 from flows.supervisor import supervise
 from flows.unrecorded import Sources
-from flows.workspace import MODEL, PARAMS, SAMPLE, SCORES
+from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
@@ -31,8 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(scores.app, name="scores")
+app.add_typer(models.app, name="model")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
-DVC_FILE = Path("dvc.yaml")
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
@@ -79,22 +79,19 @@ def archive(
 @app.command()
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
-    metrics = _run("split", params_file=params)
-    sides = ("train", "valid", "test", "dropped")
-    typer.echo("faces: " + ", ".join(f"{metrics['faces'][side]} {side}" for side in sides))
+    from tasks.manifests.left_out import split_lines
+
+    typer.echo("\n".join(split_lines(_run("split", params_file=params))))
 
 
 @app.command()
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
-    for phase, faces in report["left_out"].items():
-        if faces:
-            typer.echo(
-                f"phase {phase}: {faces} of its training faces were left out, evenly drawn: see `faces` of a recipe"
-            )
-    for dataset in report["nothing_learnt"]:
-        typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
+    if not report["tells_apart"]:
+        typer.echo(
+            "nothing that holds for other faces was learnt: the model gives all validation faces the same answer"
+        )
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
@@ -109,11 +106,23 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
 
 
 @app.command()
+def sources(
+    folds: Annotated[int, typer.Option(min=2, help="Trainings, which between them leave out every data set.")] = 4,
+    family: Annotated[bool, typer.Option("--family", help="Leave out one `family:` of fakes after the other.")] = False,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
+    from tasks.training.yardstick_text import table
+
+    typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
+
+
+@app.command()
 def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Folder or URL of the model.")] = str(MODEL),
+    model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
     strict: Annotated[
@@ -130,6 +139,8 @@ def score(
     )
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for notice in summary["notices"]:
+        typer.echo(notice)
     for words in summary["failed"].values():
         print(f"fauxface: {words}", file=sys.stderr)  # noqa: T201
     if summary["failed"]:
@@ -162,6 +173,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 
 app.command()(look.detect)
 app.command()(look.predict)
+app.command()(calibrate.calibrate)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from flows.runners import open_threads, progress_bar, run_shards, shard_task, th
 from flows.workspace import CROP_STATE, DOWNLOADS, FACES, FINGERPRINTS, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
-from tasks.manifests.labelling import Labeller
+from tasks.manifests.reading import READING, reading
 from tasks.params import DatasetParams, FauxfaceError, Params, load_params
 from tasks.params.files import remove_temp_files, write_json
 from tasks.sources import Source, open_source
@@ -28,7 +28,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     """Crop a data set into data/faces/<dataset>/ and count its inputs in reports/crop/<dataset>.json."""
     params = load_params(params_file)
     settings = _dataset(params, dataset, params_file)
-    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS)
+    source = open_source(settings.source, sha256=settings.sha256, cache=DOWNLOADS, encoding=settings.encoding)
     job = _job(settings, params, source)
     counts, started = ShardCounts(), time.monotonic()
     work = shard_task(crop_shard, "crop-shard")
@@ -38,7 +38,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     if counts.inputs == 0:
         raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
     _check_unchanged(settings, params, job)
-    rows = assemble(job.folder, shards, FACES / dataset)
+    rows = assemble(job.folder, shards, FACES / dataset, {READING: reading(settings)})
     metrics = _metrics(settings, counts, rows, time.monotonic() - started)
     write_json(REPORTS / "crop" / f"{dataset}.json", metrics)
     return metrics
@@ -54,7 +54,7 @@ def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
     key = crop_key(settings, params.crop, _fingerprint(settings, lambda: source))
     folder = open_state(CROP_STATE, settings.name, key)
     remove_temp_files(folder)
-    return CropJob(settings.name, folder, key, Labeller(settings, source), params.crop, threads_of(params.runner))
+    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner), source.read)
 
 
 def _fingerprint(settings: DatasetParams, opening: Callable[[], Source]) -> str:
@@ -77,11 +77,9 @@ def _metrics(settings: DatasetParams, counts: ShardCounts, rows: int, seconds: f
         raise RuntimeError(f"{settings.name}: {counts.inputs} inputs, {rows} rows: the count does not close")
     return {
         "dataset": settings.name,
-        "use": settings.use,
         "inputs": counts.inputs,
         "faces": counts.faces,
         "status": dict(sorted(counts.status.items())),
-        "labels": dict(sorted(counts.labels.items())),
         "seconds": round(seconds, 2),
         "images_per_second": round(counts.inputs / seconds, 1),
     }

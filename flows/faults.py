@@ -1,4 +1,4 @@
-"""What a command says when it fails: a line or two with the remedy; the traceback goes to a file whose path is named."""
+"""What a command says when it fails: a line or two with the remedy; a traceback goes to a file, whose path is said."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _reason(error: BaseException) -> str:
     causes = list(_causes(error))
     system = next((each for each in causes if isinstance(each, OSError) and each.errno in _FULL | _FORBIDDEN), None)
     if (system is not None and system.errno in _FULL) or any("No space left on device" in str(each) for each in causes):
-        return f"{_place(system)}the disk is full. Free some space, then run the same command again: what is finished is kept."
+        return f"{_place(system)}the disk is full. Free some space, then run this again: what is finished is kept."
     if system is not None:
         return f"{_place(system)}{system.strerror}. Check owner and permissions, then run the same command again."
     if isinstance(error, MemoryError):

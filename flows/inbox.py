@@ -13,8 +13,8 @@ from prefect.states import Completed, Failed
 
 from flows.lock import workspace_lock
 from flows.runners import retried
-from flows.scheduled import in_words, is_storage_fault, owner_name, score_once
-from flows.workspace import INBOX_STATE, MODEL, PARAMS
+from flows.scheduled import in_words, is_storage_fault, own_model, owner_name, score_once
+from flows.workspace import INBOX_STATE, PARAMS
 from tasks.params import InboxParams, load_params
 from tasks.scoring.attempts import Attempts
 from tasks.scoring.card import read_card
@@ -78,7 +78,7 @@ def _score_arrivals(params_file: Path) -> State[Any]:
 
 def _score_dump(dump: Dump, attempts: Attempts, params_file: Path) -> str:
     with workspace_lock(owner_name("inbox")):
-        read_card(MODEL)  # without a model it is not the dump that fails
+        read_card(own_model())  # without a model it is not the dump that fails
         return score_once(dump.url, dump.url, dump.version, attempts, params_file)
 
 

@@ -26,7 +26,7 @@ from typing import Any
 import psutil
 
 from flows.server import owner_process
-from flows.workspace import DATA, REPORTS, STATE
+from flows.workspace import DATA, REPORTS, STATE, make_state_folder
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 
@@ -139,7 +139,7 @@ def release(lock: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_state_folder(path.parent)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise FauxfaceError(f"{path.absolute()}: cannot be opened ({error.strerror}); check its owner.") from None

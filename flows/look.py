@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -13,12 +14,18 @@ import typer
 
 from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS
-from tasks.params import CropParams, FauxfaceError, ScoreParams, load_params
+from tasks.params import CropParams, FauxfaceError, ScoreParams
+from tasks.params.section import Section, read_section
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face, ImageResult
+    from tasks.scoring.verdict import FaceScore
     from tasks.sources import Member
 
+NAMED_MODEL = (
+    "Folder or URL of the model, or `reference`, the package's. By default the workspace's, else the reference."
+)
+MAX_STEM = 200  # bytes; a file's name has 255, of which number and suffix take some
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line, one line an image.")]
 
@@ -37,10 +44,11 @@ def detect(
 ) -> None:
     """Find the faces of images: box, landmarks, confidence and quality of each.
 
-    Detector and crop are set as in params.yaml, if there is one here. The exit status is 1 if an image cannot be read.
+    Detector and crop are set by the section `crop` of a params.yaml, if there is one here. The exit status is 1 if an
+    image cannot be read.
     """
     supervise(repeats=True)
-    crop = _crop_params()
+    crop = _section("crop", CropParams())
     crop = crop if min_face is None else crop.model_copy(update={"min_face": min_face})
     drawings = _drawings(draw, images)
     failures = 0
@@ -55,39 +63,47 @@ def detect(
 
 def predict(
     images: Images,
-    model: Annotated[Path, typer.Option(help="Folder of the model.")] = MODEL,
+    model: Annotated[str | None, typer.Option(help=NAMED_MODEL)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say of each face in images how likely it is generated or manipulated.
+    """Say of each face in images how likely it is generated or manipulated: real, fake, or unsure and why.
 
     Threshold and precision are set as in params.yaml (`score`), if there is one here. The exit status is 1 when an
     image cannot be read; an image without a face, or with a fake one, is an answer.
     """
     supervise(repeats=True)
-    from tasks.scoring.classifier import Classifier
-    from tasks.scoring.predict import predict as p_fake_of
+    from tasks.scoring.card import is_packaged, model_named
+    from tasks.scoring.card_text import bounds_line, notices
+    from tasks.scoring.model import load_model
+    from tasks.scoring.predict import predict as judged
+    from tasks.scoring.rows import answer_columns, image_columns
+    from tasks.scoring.verdict import Judge
 
-    settings = load_params(PARAMS).score if PARAMS.exists() else ScoreParams()
-    classifier = Classifier.load(model, precision=settings.precision)
-    card = classifier.card
-    threshold = card.threshold_by(settings.threshold)
+    settings = _section("score", ScoreParams())
+    url = model_named(model, MODEL)
+    classifier = load_model(url, settings.precision)
+    card, judge = classifier.card, Judge.of(classifier.card, settings.threshold)
+    crop = card.crop.model_copy(update={"max_pixels": _section("crop", CropParams()).max_pixels})
+    said = {"model_id": card.model_id, "threshold": judge.threshold}
     failures = 0
-    for result, scores in p_fake_of((result for _, result in _looked_at(images, card.crop)), classifier):
-        verdicts = [{"p_fake": score, "is_fake": score >= threshold} for score in scores]
-        faces = [{**_columns(face), **verdict} for face, verdict in zip(result.faces, verdicts, strict=True)]
-        facts = {**_facts(result), "model_id": card.model_id, "threshold": threshold, "faces": faces}
-        lines = [
-            f"{'fake' if verdict['is_fake'] else 'real'}  p_fake {verdict['p_fake']:.3f}  {_text(face)}"
-            for face, verdict in zip(result.faces, verdicts, strict=True)
-        ]
-        failures += _say(result, facts, lines, as_json)
+    for result, scores in judged((result for _, result in _looked_at(images, crop)), classifier, judge):
+        pairs = list(zip(result.faces, scores, strict=True))
+        faces = [{**_columns(face), **answer_columns(score, judge)} for face, score in pairs]
+        facts = {**_facts(result), **said, **image_columns(result, scores, settings.verdict, judge), "faces": faces}
+        failures += _say(result, facts, [f"{_answer(score)}  {_text(face)}" for face, score in pairs], as_json)
     if not as_json:
-        typer.echo(f"model {card.model_id}: fake from p_fake {threshold:.3f} up")
+        typer.echo(bounds_line(card, judge))
+    for notice in notices(card, packaged=is_packaged(url)):
+        typer.echo(notice, err=as_json)
     _end(failures)
 
 
-def _crop_params() -> CropParams:
-    return load_params(PARAMS).crop if PARAMS.exists() else CropParams()
+def _section(name: str, default: Section) -> Section:
+    """Return a section of the folder's params.yaml, else the default; one that does not fit is told in a line."""
+    section, problem = read_section(PARAMS, name, default)
+    if problem:
+        print(f"fauxface: {problem}; the defaults are used", file=sys.stderr)  # noqa: T201
+    return section
 
 
 def _looked_at(images: list[str], crop: CropParams) -> Iterator[tuple[Member, ImageResult]]:
@@ -117,12 +133,18 @@ def _drawings(out: Path | None, images: list[str]) -> deque[Path]:
         raise typer.BadParameter(f"--draw {out}: is neither a folder nor a name that ends in {', '.join(FORMATS)}.")
     if is_file and len(images) > 1:
         raise typer.BadParameter(f"--draw {out}: one picture for {len(images)} images; name a folder instead.")
-    names = [f"{place:03d}-{Path(image).stem}.jpg" for place, image in enumerate(images, 1)]
+    names = [_drawing_name(place, image) for place, image in enumerate(images, 1)]
     drawings = [out] if is_file else [out / name for name in names]
     originals = {Path(image).resolve() for image in images}
     if any(drawing.resolve() in originals for drawing in drawings):
         raise typer.BadParameter(f"--draw {out}: would take an image's place; name another file or folder.")
     return deque(drawings)
+
+
+def _drawing_name(place: int, image: str) -> str:
+    """Name a drawing after its image; its place among the images keeps apart what is cut to a file name's length."""
+    stem = os.fsencode(Path(image).stem)[:MAX_STEM]
+    return f"{place:03d}-{stem.decode('utf-8', 'ignore')}.jpg"
 
 
 def _write_drawing(path: Path, data: bytes, result: ImageResult, max_pixels: int, *, quiet: bool) -> None:
@@ -144,6 +166,7 @@ def _facts(result: ImageResult) -> dict[str, Any]:
         "width": result.width,
         "height": result.height,
         "frames": result.frames,
+        "provenance": result.provenance,
     }
 
 
@@ -163,6 +186,11 @@ def _text(face: Face) -> str:
     return f"{width} x {height} at {x}, {y}  confidence {face.confidence:.3f}  quality {face.quality:.2f}{turned}"
 
 
+def _answer(score: FaceScore) -> str:
+    reason = f" ({score.answer.reason})" if score.answer.reason else ""
+    return f"{score.answer.verdict}{reason}  p_fake {score.p_fake:.3f}"
+
+
 def _say(result: ImageResult, facts: dict[str, Any], lines: list[str], as_json: bool) -> bool:
     """Print what was found in an image, and on standard error what is wrong with it; returns whether anything is."""
     failed = bool(result.error)
@@ -175,6 +203,8 @@ def _say(result: ImageResult, facts: dict[str, Any], lines: list[str], as_json: 
         typer.echo(f"{result.member}: {number} in {result.width} x {result.height} pixels")
         for line in lines:
             typer.echo(f"  {line}")
+        if result.provenance:
+            typer.echo(f"  provenance: {result.provenance}")
     return failed
 
 

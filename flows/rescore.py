@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.lock import workspace_lock
-from flows.scheduled import in_words, owner_name, score_once
-from flows.workspace import MODEL, PARAMS, RESCORE_STATE
+from flows.scheduled import in_words, own_model, owner_name, score_once
+from flows.workspace import PARAMS, RESCORE_STATE
 from tasks.params import ArchiveParams, Params, load_params
 from tasks.scoring.attempts import Attempts
 from tasks.scoring.card import read_card
@@ -27,7 +27,7 @@ def rescore(params_file: Path = PARAMS) -> State[Any]:
 
 
 def _rescore(params_file: Path) -> State[Any]:
-    params, model_id, attempts = load_params(params_file), read_card(MODEL).model_id, Attempts.read(RESCORE_STATE)
+    params, model_id, attempts = load_params(params_file), read_card(own_model()).model_id, Attempts.read(RESCORE_STATE)
     archives = pending_archives(ScoreStore(params.schedule.out), model_id, params)
     due = [archive for archive in archives if attempts.is_due(_key(archive), model_id)]
     if not due:
@@ -51,7 +51,9 @@ def pending_archives(store: ScoreStore, model_id: str, params: Params) -> list[A
     known = {archive.name: archive for archive in params.score.archives.values()}
     pending = sorted({(record.name, record.source) for _, record in records} - done)
     return [
-        known[name] if name in known and lies_at(known[name].source) == source else ArchiveParams(name=name, source=source)
+        known[name]
+        if name in known and lies_at(known[name].source) == source
+        else ArchiveParams(name=name, source=source)
         for name, source in pending
     ]
 

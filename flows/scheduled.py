@@ -18,6 +18,7 @@ from flows.unrecorded import Sources
 from flows.workspace import MODEL
 from tasks.params import ArchiveParams, FauxfaceError, load_params
 from tasks.scoring.attempts import Attempts
+from tasks.scoring.card import model_named
 
 # The system's own words for a disk or a network share in trouble; others (no such file, forbidden) stay as they are.
 _STORAGE = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, errno.ENETDOWN, errno.ENETUNREACH}
@@ -26,6 +27,11 @@ _STORAGE = {errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN, e
 def owner_name(deployment: str) -> str:
     """Return what a scheduled run is called where it holds the workspace."""
     return f"fauxface schedule ({deployment})"
+
+
+def own_model() -> Path:
+    """Return the folder of the model that scheduled runs score with: the workspace's, else that of the package."""
+    return Path(model_named(None, MODEL))
 
 
 def in_words(work: Callable[[], State[Any]]) -> State[Any]:
@@ -48,7 +54,7 @@ def score_once(dump: str | ArchiveParams, what: str, version: str, attempts: Att
 
     get_run_logger().info("Scoring %s", what)
     try:
-        failed = score(params_file, str(MODEL), load_params(params_file).schedule.out, Sources(dump))["failed"]
+        failed = score(params_file, None, load_params(params_file).schedule.out, Sources(dump))["failed"]
     except BrokenPipeError:
         raise  # who read our output has been killed: nothing of the dump's
     except Exception as error:  # noqa: BLE001 - one dump's fault, of whatever kind, must not hold up the others

@@ -15,10 +15,11 @@ from prefect import flow
 from flows.comparison import compare_with_last
 from flows.runners import open_runner, progress_bar, run_shards, shard_task
 from flows.unrecorded import Sources
-from flows.workspace import DOWNLOADS, FINGERPRINTS, REPORTS
+from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
-from tasks.scoring.card import ModelCard
+from tasks.scoring.card import ModelCard, is_packaged, model_named
+from tasks.scoring.card_text import notices
 from tasks.scoring.counts import ScoreCounts, unread
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
@@ -33,12 +34,15 @@ from tasks.sources.place import is_local
 
 
 @flow(name="score")
-def score(params_file: Path, model: str, out: str, sources: Sources, retry_failed: bool = False) -> dict[str, Any]:
+def score(
+    params_file: Path, model: str | None, out: str, sources: Sources, retry_failed: bool = False
+) -> dict[str, Any]:
     """Score `sources`, or else the archives named in params, with the model in the folder `model`.
 
-    `model` and `out` are paths or URLs; scores go to <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet.
-    The archives named in params are also counted in reports/score.json. Parts that are already there are kept: a killed
-    scoring goes on where it stopped, a complete one is recognised. With `retry_failed` failed inputs are scored again.
+    `model` (see `model_named`) and `out` are paths or URLs; scores go to
+    <out>/model=<id>/archive=<name>-<fingerprint>/part-*.parquet. The archives named in params are also counted in
+    reports/score.json. Parts that are already there are kept: a killed scoring goes on where it stopped, a complete one
+    is recognised. With `retry_failed` failed inputs are scored again.
     A new scoring is compared with the last one of its archive; `alarms` has those that moved beyond `score.compare`.
     `failed` says what is wrong with archives that could not be scored, or of which nothing could be read.
     """
@@ -46,9 +50,10 @@ def score(params_file: Path, model: str, out: str, sources: Sources, retry_faile
     archives = [archive_of(source) for source in sources.named] or list(params.score.archives.values())
     if not archives:
         raise FauxfaceError(f"{params_file}: score.archives names none, and no source was given.")
-    card = card_at(model)
+    url = model_named(model, MODEL)
+    card = card_at(url)
     scoring = functools.partial(
-        _score_archive, params=params, model=ModelPlace.of(model, card), card=card, out=out, retry=retry_failed
+        _score_archive, params=params, model=ModelPlace.of(url, card), card=card, out=out, retry=retry_failed
     )
     scored, failed = _each(dict(zip(labels(archives), archives, strict=True)), scoring)
     rule = params.score.threshold
@@ -56,6 +61,7 @@ def score(params_file: Path, model: str, out: str, sources: Sources, retry_faile
         "model_id": card.model_id,
         "threshold": card.threshold_by(rule),
         "threshold_rule": rule,
+        "notices": notices(card, packaged=is_packaged(url)),
         "archives": scored,
         "failed": failed,
     }
@@ -96,9 +102,10 @@ def _score_archive(
     archive: ArchiveParams, params: Params, model: ModelPlace, card: ModelCard, out: str, retry: bool
 ) -> dict[str, Any]:
     """Score one archive, unless that is done already; returns what reports/score.json says of it."""
-    opening = functools.cache(functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS))
+    given = {"sha256": archive.sha256, "encoding": archive.encoding}
+    opening = functools.cache(functools.partial(open_source, archive.source, cache=DOWNLOADS, **given))
     fingerprint = fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS)
-    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score)
+    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score, archive.encoding)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
     start = _start(archive, folder, key, fingerprint, card, params)
     last = last_complete(store, start, folder)

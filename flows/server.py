@@ -34,7 +34,9 @@ from tasks.params.files import write_json
 START_TIMEOUT = 120.0  # seconds; a first start creates Prefect's database
 POLL = 0.2  # seconds
 HEALTH_TIMEOUT = 20  # seconds; a server that is busy takes its time
-_CONFIGURED = "Start it (`make server`), or correct or unset PREFECT_API_URL: without it a server is started for the run."
+_CONFIGURED = (
+    "Start it (`make server`), or correct or unset PREFECT_API_URL: without it a server is started for the run."
+)
 
 
 def ensure_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from prefect import flow
 
 from flows.runners import as_task
-from flows.workspace import FACES, MANIFESTS, REPORTS
+from flows.workspace import DVC_FILE, FACES, MANIFESTS, REPORTS
 from tasks.manifests.stage import split_faces
+from tasks.manifests.watched import require_watched
 from tasks.params import load_params
 from tasks.params.files import write_json
 
@@ -20,7 +22,8 @@ def split(params_file: Path) -> dict[str, Any]:
     """Write data/manifests/{train,valid,test}.parquet, check them for leaks, and report in reports/split.json."""
     params = load_params(params_file)
     make = as_task(split_faces, "split-faces")
+    watched = functools.partial(require_watched, dvc_file=DVC_FILE, params_file=params_file)
     started = time.monotonic()
-    report = make(FACES, MANIFESTS, list(params.datasets.values()), params.split)
+    report = make(FACES, MANIFESTS, list(params.datasets.values()), params.split, watched)
     write_json(REPORTS / "split.json", {**report, "seconds": round(time.monotonic() - started, 2)})
     return report

@@ -29,6 +29,7 @@ def train(params_file: Path) -> dict[str, Any]:
         REPORTS / "train_history.csv",
         workers=threads_of(params.runner),
         progress=True,
+        families={dataset.name: dataset.family for dataset in params.datasets.values() if dataset.family},
     )
     write_json(REPORTS / "train.json", result.report)
     return result.report

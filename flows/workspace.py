@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PARAMS = Path("params.yaml")
+DVC_FILE = Path("dvc.yaml")
 DATA = Path("data")
 FACES = Path("data/faces")
 MANIFESTS = Path("data/manifests")
@@ -18,7 +19,16 @@ REPORTS = Path("reports")
 STATE = Path("data/.state")
 CROP_STATE = Path("data/.state/crop")
 TRAIN_STATE = Path("data/.state/train")
+SOURCES_STATE = Path("data/.state/sources")
 DOWNLOADS = Path("data/.state/downloads")
 INBOX_STATE = Path("data/.state/inbox.json")
 RESCORE_STATE = Path("data/.state/rescore.json")
 FINGERPRINTS = Path("data/.state/fingerprints")
+
+
+def make_state_folder(folder: Path = STATE) -> None:
+    """Make the folder of what is not versioned, in which git finds that it has nothing to look for there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")

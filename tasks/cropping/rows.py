@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 from tasks.detection.columns import face_columns
 from tasks.detection.onepass import Face, ImageResult
 from tasks.imaging.encode import encode_png
-from tasks.manifests.labelling import Labels
 from tasks.manifests.parts import Row
 
 
-def image_row(result: ImageResult, dataset: str, index: int, labels: Labels) -> Row:
-    """Return the row of IMAGES for one input; where a face has no label, `error` says why."""
+def image_row(result: ImageResult, dataset: str, index: int, annotations: Mapping[str, str] | None) -> Row:
+    """Return the row of IMAGES for one input; `annotations` are what its container says of it."""
     return {
         "dataset": dataset,
         "index": index,
         "member": result.member,
         "image_id": result.image_id,
         "status": str(result.status),
-        "error": result.error or (labels.reason if result.faces else ""),
+        "error": result.error,
         "frames": result.frames,
         "n_faces": result.n_faces,
         **_file_facts(result),
-        **_label_columns(labels),
+        "annotations": json.dumps(dict(annotations), ensure_ascii=False, sort_keys=True) if annotations else None,
     }
 
 
-def face_rows(result: ImageResult, dataset: str, labels: Labels) -> list[Row]:
+def face_rows(result: ImageResult, dataset: str) -> list[Row]:
     """Return the rows of FACES for the faces kept of one input, crops as PNG bytes."""
-    shared = {**_file_facts(result), **_label_columns(labels)}
     return [
         {
             "image_id": result.image_id,
             "dataset": dataset,
             "member": result.member,
-            **shared,
+            **_file_facts(result),
             **_face_columns(result, face),
         }
         for face in result.faces
@@ -59,7 +60,3 @@ def _file_facts(result: ImageResult) -> Row:
         "height": result.height,
         "jpeg_quality": result.jpeg_quality,
     }
-
-
-def _label_columns(labels: Labels) -> Row:
-    return {"label": labels.label, "group": labels.group, "split_given": labels.split_given}

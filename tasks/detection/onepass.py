@@ -25,6 +25,7 @@ from tasks.detection.threads import lent_threads
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels, reduces, shrink
 from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
+from tasks.imaging.provenance import provenance
 from tasks.params import CropParams
 from tasks.sources import Member
 from tasks.sources.status import Status
@@ -76,7 +77,8 @@ class ImageResult:
     `frames`: frames or pages of the file, of which the first was looked at.
 
     `phash`: 32 bytes, of the whole upright picture, where it has faces: it stays when a copy of the file is encoded
-    again, while a crop's would move with the detected box.
+    again, while a crop's would move with the detected box. `provenance`: what the file says of its making; it decides
+    nothing here, nor in training.
     """
 
     member: str
@@ -91,6 +93,7 @@ class ImageResult:
     frames: int | None = None
     n_faces: int = 0
     phash: bytes | None = None
+    provenance: str | None = None
     faces: list[Face] = field(default_factory=list)
 
 
@@ -254,8 +257,9 @@ def _image_result(opened: _Opened, seen: Look, params: CropParams, keep: str) ->
         faces = _faces(opened, seen, found, kept(found, keep, header.width, header.height), params)
     except ImageError as error:
         return ImageResult(opened.member.path, error.status, error.message, *facts)
+    told = provenance(opened.data)
     picture = phash(opened.decoded.pixels) if faces else None
-    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, faces)
+    return ImageResult(opened.member.path, found.status, "", *facts, len(found), picture, told, faces)
 
 
 def kept(found: Detections, keep: str, width: int, height: int) -> list[int]:

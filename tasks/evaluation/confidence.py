@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 INTERVALS = (
     "accuracy",
@@ -99,3 +100,14 @@ def _ranking(weights: Floats, is_fake: NDArray[np.bool_], p_fake: NDArray[np.flo
 def _interval(draws: Floats) -> list[float] | None:
     known = draws[np.isfinite(draws)]
     return [float(value) for value in np.percentile(known, PERCENTILES)] if len(known) else None
+
+
+def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a rate of which `hits` in `n` >= 1 independent trials are known.
+
+    Clopper and Pearson, 1934, "The use of confidence or fiducial limits illustrated in the case of the binomial".
+    """
+    low, high = ((100 - PERCENTILES[1]) / 100, PERCENTILES[1] / 100)
+    lower = beta.ppf(low, hits, n - hits + 1) if hits else 0.0
+    upper = beta.ppf(high, hits + 1, n - hits) if hits < n else 1.0
+    return float(lower), float(upper)

@@ -1,37 +1,51 @@
-"""The label, the group and the given split of an image, from its path in the dump and the data set's rules."""
+"""The label, the group and the given split of an image: from its path, its annotations and the data set's rules."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple, TypeVar
 
-from tasks.manifests.metadata import Column, Metadata, Readable, normal
+from tasks.manifests.matching import DoesNotFitError, normal
+from tasks.manifests.metadata import Column, Metadata, Readable
+from tasks.manifests.words import FAKE, REAL, canonical, column_words, folded, word_labels
 from tasks.params import (
+    ColumnGroup,
+    ColumnLabel,
     ConstantLabel,
     CsvGroup,
     CsvLabel,
     DatasetParams,
-    FauxfaceError,
     FolderGroup,
     FolderLabel,
     RegexGroup,
 )
+from tasks.sources.annotations import FILE_KEY
 
-Word = TypeVar("Word", int, str)
-REAL, FAKE = 0, 1
+Value = TypeVar("Value", int, str)
 _NAMES = {"real": REAL, "fake": FAKE}
-# How data sets that bring their own split call its folders.
-_SPLIT_FOLDERS = {
+# How data sets that bring their own split call its parts.
+_SPLITS = {
     "train": "train",
     "training": "train",
     "val": "valid",
     "valid": "valid",
     "validation": "valid",
+    "dev": "valid",
     "test": "test",
     "testing": "test",
 }
+_FILE_SUFFIXES = (".parquet", ".pq", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2", ".zip")
+_SHOWN = 3
+
+
+class Picture(NamedTuple):
+    """One image of a dump: its path in it, and what the container says of it."""
+
+    member: str
+    annotations: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,122 +59,146 @@ class Labels:
 
 
 class Labeller:
-    """The rules of one data set, ready to be asked member by member."""
+    """The rules of one data set, ready to be asked image by image."""
 
-    def __init__(self, dataset: DatasetParams, source: Readable) -> None:
-        """Read the CSV files that the rules name, once; raises FauxfaceError when one is missing or lacks a column."""
-        metadata = Metadata(dataset.name, source)
-        self._label = _label_rule(dataset, metadata)
-        self._group = _group_rule(dataset, metadata)
-        self._split = _given_split if dataset.use == "given" else _no_text
-        self._files = {normal(rule.file) for rule in (dataset.label, dataset.group) if hasattr(rule, "file")}
+    def __init__(self, dataset: DatasetParams, tables: Readable, pictures: Sequence[Picture]) -> None:
+        """Read the CSV files that the rules name, once.
 
-    def of(self, member: str) -> Labels:
-        """Return the labels of the image at the path `member` of the dump; never raises."""
+        `pictures` are all images of the dump: which line of a table means which image depends on what others there
+        are. Raises FauxfaceError when a file is missing or lacks a column, or a label's words are not known.
+        """
+        self._metadata = Metadata(dataset.name, tables, [picture.member for picture in pictures])
+        self._rule = dataset.label
+        self._column = self._metadata.column(dataset.label) if isinstance(dataset.label, CsvLabel) else None
+        self._words = _words(dataset, self._column, pictures)
+        self._group = _group_rule(dataset, self._metadata)
+        self._given = dataset.use == "given"
+
+    @property
+    def local_files(self) -> list[Path]:
+        """The tables that lie beside the dump, as the rules name them."""
+        return self._metadata.local
+
+    def of(self, picture: Picture) -> Labels:
+        """Return the labels of an image; never raises."""
         try:
-            return Labels(self._label(member), self._group(member), self._split(member))
-        except _DoesNotFitError as problem:
+            return Labels(self._label(picture), self._group(picture), _given_split(picture) if self._given else None)
+        except DoesNotFitError as problem:
             return Labels(None, None, None, str(problem))
 
-    def is_metadata(self, member: str) -> bool:
-        """Say whether `member` is a CSV that a rule names, and so no image."""
-        return normal(member) in self._files
+    def listed(self) -> list[str]:
+        """Return some of the names that the label rule knows: of a table its paths, else its words."""
+        names = self._words if self._column is None else self._column.cells
+        return sorted(names)[:_SHOWN]
+
+    def likely_reason(self, unlabelled: Sequence[str]) -> str:
+        """Return why a table does not speak of these images, as far as their names tell; empty for other rules."""
+        return self._column.likely_reason(unlabelled) if self._column else ""
+
+    def _label(self, picture: Picture) -> int:
+        rule = self._rule
+        if isinstance(rule, ConstantLabel):
+            return _NAMES[rule.value]
+        if isinstance(rule, FolderLabel):
+            return _one_of([folded(folder) for folder in _folders(picture.member)], self._words, "label", "folder")
+        cell, where = _cell(picture, rule.column if isinstance(rule, ColumnLabel) else self._column)
+        if canonical(cell) not in self._words:
+            known = ", ".join(self._words)
+            raise DoesNotFitError(f"no label: {where} says {cell!r}, which is none of {known}")
+        return self._words[canonical(cell)]
 
 
-class _DoesNotFitError(Exception):
-    """A rule says nothing about a member; the message says why."""
-
-
-def _label_rule(dataset: DatasetParams, metadata: Metadata) -> Callable[[str], int]:
-    rule = dataset.label
+def _words(dataset: DatasetParams, column: Column | None, pictures: Sequence[Picture]) -> dict[str, int]:
+    """Return {word in canonical form: label} of the label rule."""
+    rule, where = dataset.label, f"datasets.{dataset.name}"
     if isinstance(rule, ConstantLabel):
-        value = _NAMES[rule.value]
-        return lambda _member: value
-    words = _label_words(dataset.name, rule)
+        return {}
     if isinstance(rule, FolderLabel):
-        return lambda member: _folder_word(member, words, "label")
-    column = metadata.column(rule.file, rule.member, rule.column)
-    return lambda member: _csv_label(member, column, words)
+        return word_labels(f"{where}.label", rule.real, rule.fake, folded)
+    if column is not None:
+        cells, named = list(column.cells.values()), f"the column {rule.column!r} of {column.file}"
+    else:
+        cells = [(picture.annotations or {}).get(rule.column, "") for picture in pictures]
+        named = f"the column {rule.column!r} of the dump"
+    return column_words(where, named, cells, rule.real, rule.fake)
 
 
-def _label_words(dataset: str, rule: FolderLabel | CsvLabel) -> dict[str, int]:
-    """Return {word in lower case: label}; a word of both labels is an error."""
-    words = {word.casefold(): REAL for word in rule.real}
-    for word in rule.fake:
-        if words.setdefault(word.casefold(), FAKE) != FAKE:
-            raise FauxfaceError(f"data set {dataset}: label: {word!r} stands for both real and fake.")
-    return words
+def _cell(picture: Picture, column: Column | str | None, what: str = "label") -> tuple[str, str]:
+    """Return the value of a CSV column, or of an annotation by its name, and where it stands."""
+    if isinstance(column, Column):
+        try:
+            return column.cell(picture.member), column.file
+        except DoesNotFitError as problem:
+            raise DoesNotFitError(f"no {what}: {_naming(str(problem), column.file)}") from None
+    found = picture.annotations or {}
+    if column not in found:
+        known = ", ".join(sorted(found)) or "nothing"
+        raise DoesNotFitError(f"no {what}: the dump says nothing of {column!r} beside the image (it says: {known})")
+    return found[str(column)].strip(), f"its {column}"
 
 
-def _folder_word(member: str, words: Mapping[str, Word], what: str) -> Word:
-    """Return what the one folder of `member`'s path that is among `words` stands for."""
-    found = {words[folder.casefold()] for folder in _folders(member) if folder.casefold() in words}
-    if len(found) == 1:
-        return found.pop()
-    if found:
-        raise _DoesNotFitError(f"no {what}: the path has folders of more than one {what}")
-    raise _DoesNotFitError(f"no {what}: the path has no folder named {', '.join(words)}")
+def _naming(problem: str, file: str) -> str:
+    return problem if file in problem else f"{file}: {problem}"
 
 
-def _csv_label(member: str, column: Column, words: Mapping[str, int]) -> int:
-    cell = column.get(member)
-    if cell is None:
-        raise _DoesNotFitError(f"no label: {column.file} does not list it")
-    if cell.casefold() not in words:
-        raise _DoesNotFitError(f"no label: {column.file} says {cell!r}, which is none of {', '.join(words)}")
-    return words[cell.casefold()]
+def _one_of(found: Sequence[str], words: Mapping[str, Value], what: str, kind: str) -> Value:
+    """Return what the one of `found` that is among `words` stands for."""
+    meant = {words[name] for name in found if name in words}
+    if len(meant) == 1:
+        return meant.pop()
+    if meant:
+        raise DoesNotFitError(f"no {what}: the path names more than one {what}")
+    raise DoesNotFitError(f"no {what}: the path has no {kind} named {', '.join(words)}")
 
 
-def _group_rule(dataset: DatasetParams, metadata: Metadata) -> Callable[[str], str | None]:
+def _group_rule(dataset: DatasetParams, metadata: Metadata) -> Callable[[Picture], str | None]:
     rule = dataset.group
     if isinstance(rule, FolderGroup):
         ignored = _folders_without_identity(dataset)
-        return lambda member: _folder_group(member, ignored)
+        return lambda picture: _folder_group(picture.member, ignored)
     if isinstance(rule, RegexGroup):
         pattern = re.compile(rule.pattern)
-        return lambda member: _regex_group(member, pattern)
-    if isinstance(rule, CsvGroup):
-        column = metadata.column(rule.file, rule.member, rule.column)
-        return lambda member: _csv_group(member, column)
-    return _no_text
+        return lambda picture: _regex_group(picture.member, pattern)
+    if isinstance(rule, (CsvGroup, ColumnGroup)):
+        column = metadata.column(rule) if isinstance(rule, CsvGroup) else rule.column
+        # An empty value says that the image stands alone.
+        return lambda picture: _cell(picture, column, "group")[0] or None
+    return lambda _picture: None
 
 
 def _folders_without_identity(dataset: DatasetParams) -> set[str]:
     """Return the folder names that say label or split: `real/ann` and `fake/ann` are one person."""
-    ignored = set(_SPLIT_FOLDERS) if dataset.use == "given" else set()
+    ignored = set(_SPLITS) if dataset.use == "given" else set()
     if isinstance(dataset.label, FolderLabel):
-        ignored |= set(_label_words(dataset.name, dataset.label))
+        ignored |= {folded(word) for word in (*dataset.label.real, *dataset.label.fake)}
     return ignored
 
 
 def _folder_group(member: str, ignored: set[str]) -> str:
-    folders = [folder for folder in _folders(member) if folder.casefold() not in ignored]
+    folders = [folder for folder in _folders(member) if folded(folder) not in ignored]
     if not folders:
-        raise _DoesNotFitError("no group: the path has no folder that could name it")
+        raise DoesNotFitError("no group: the path has no folder that could name it")
     return "/".join(folders)
 
 
 def _regex_group(member: str, pattern: re.Pattern[str]) -> str:
     found = pattern.search(member)
     if found is None or not found[1]:
-        raise _DoesNotFitError(f"no group: the path does not match {pattern.pattern!r}")
+        raise DoesNotFitError(f"no group: the path does not match {pattern.pattern!r}")
     return found[1]
 
 
-def _csv_group(member: str, column: Column) -> str | None:
-    """Return the cell; an empty one says that the image stands alone."""
-    cell = column.get(member)
-    if cell is None:
-        raise _DoesNotFitError(f"no group: {column.file} does not list it")
-    return cell or None
+def _given_split(picture: Picture) -> str:
+    """Return the split that a folder of the path names, or the file that the image came in: train-00000.parquet."""
+    file = (picture.annotations or {}).get(FILE_KEY, "")
+    parts = [*_folders(picture.member), *_folders(file), PurePosixPath(normal(file)).name]
+    return _one_of([_split_word(part) for part in parts], _SPLITS, "split", "folder or file")
 
 
-def _given_split(member: str) -> str:
-    return _folder_word(member, _SPLIT_FOLDERS, "split")
-
-
-def _no_text(_member: str) -> None:
-    return None
+def _split_word(part: str) -> str:
+    """Return a folder's name in lower case, of a container's file (train-00000-of-00004.parquet) the first word."""
+    name = part.casefold()
+    return re.split(r"[-_.]", name, maxsplit=1)[0] if name.endswith(_FILE_SUFFIXES) else name
 
 
 def _folders(member: str) -> list[str]:

@@ -5,59 +5,77 @@ from __future__ import annotations
 import csv
 import io
 import posixpath
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tasks.params import FauxfaceError
+from tasks.manifests.matching import DoesNotFitError, Matcher, likely_reason, normal
+from tasks.params import CsvGroup, CsvLabel, FauxfaceError
+
+_SEPARATORS = (",", "\t", ";")
 
 
 class Readable(Protocol):
-    """What labelling asks of a dump."""
+    """What labelling asks of the tables that came with a dump."""
 
     def read(self, path: str) -> bytes:
-        """Return one member's bytes; raises FauxfaceError when there is no such member."""
+        """Return one table's bytes; raises FauxfaceError when there is none of this path."""
         ...
 
 
 class Column:
-    """One column of a CSV file, looked up by a member's path."""
+    """One column of a CSV file, looked up by an image's path."""
 
-    def __init__(self, file: str, values: dict[str, str]) -> None:
-        """`values` maps normal member paths to cells; they may also be relative to the folder of `file`."""
-        self.file = file
-        self._values = values
-        self._folder = posixpath.dirname(normal(file))
+    def __init__(self, rule: CsvLabel | CsvGroup, cells: dict[str, str], members: Sequence[str]) -> None:
+        """`cells` maps normal paths to values; `members` are the paths of the dump's pictures."""
+        self.file = rule.file
+        self.cells = cells
+        self._members = members
+        self._folder = posixpath.dirname(normal(rule.file))
+        self._matcher = Matcher(rule.match, cells, members) if rule.match != "path" else None
 
-    def get(self, member: str) -> str | None:
-        """Return the cell of `member`, or None when the file does not list it."""
-        path = normal(member)
-        if path in self._values:
-            return self._values[path]
-        if self._folder and path.startswith(f"{self._folder}/"):
-            return self._values.get(path[len(self._folder) + 1 :])
-        return None
+    def cell(self, member: str) -> str:
+        """Return the value for the image at the path `member`; raises DoesNotFitError when the file has none for it."""
+        found = self._equal(normal(member)) if self._matcher is None else self._matcher.cell(member)
+        if found is None:
+            raise DoesNotFitError(f"{self.file} does not list it")
+        return found
+
+    def likely_reason(self, unlisted: Sequence[str]) -> str:
+        """Return why the images `unlisted` are not found, as far as their names tell."""
+        return likely_reason(self.cells, unlisted, self._members)
+
+    def _equal(self, path: str) -> str | None:
+        """Look up the path as it is, or as it reads from the file's own folder."""
+        if path in self.cells:
+            return self.cells[path]
+        inside = self._folder and path.startswith(f"{self._folder}/")
+        return self.cells.get(path[len(self._folder) + 1 :]) if inside else None
 
 
 class Metadata:
-    """The CSV files of one dump, each read once."""
+    """The CSV files of one data set, each read once; `local` are those that lie beside the dump."""
 
-    def __init__(self, dataset: str, source: Readable) -> None:
-        """`dataset` is named in errors; `source` gives the members' bytes."""
+    def __init__(self, dataset: str, tables: Readable, members: Sequence[str]) -> None:
+        """`dataset` is named in errors; `tables` gives the bytes of the dump's own; `members` are its pictures."""
         self._dataset = dataset
-        self._source = source
+        self._tables = tables
+        self._members = members
         self._texts: dict[str, str] = {}
+        self.local: list[Path] = []
 
-    def column(self, file: str, member: str, column: str) -> Column:
-        """Return `column` of `file`, whose column `member` holds the members' paths; raises FauxfaceError."""
-        if file not in self._texts:
-            self._texts[file] = self._text(file)
-        where = f"data set {self._dataset}: {file}"
+    def column(self, rule: CsvLabel | CsvGroup) -> Column:
+        """Return the column that a rule names; raises FauxfaceError."""
+        if rule.file not in self._texts:
+            self._texts[rule.file] = self._text(rule.file)
+        where = f"data set {self._dataset}: {rule.file}"
         try:
-            reader = csv.DictReader(io.StringIO(self._texts[file], newline=""), strict=True)
-            _require(where, list(reader.fieldnames or ()), (member, column))
-            return Column(file, _cells(where, reader, member, column))
+            rows = _rows(self._texts[rule.file], (rule.member, rule.column))
+            header = [name.strip() for name in next(rows, [])]
+            member, column = (_place(where, header, name) for name in (rule.member, rule.column))
+            return Column(rule, _cells(where, rows, member, column, rule.column), self._members)
         except csv.Error as error:
-            raise FauxfaceError(f"{where}: line {reader.line_num} is no valid CSV ({error}).") from None
+            raise FauxfaceError(f"{where}: is no valid CSV ({error}).") from None
 
     def _text(self, file: str) -> str:
         data = self._bytes(file)
@@ -70,31 +88,64 @@ class Metadata:
     def _bytes(self, file: str) -> bytes:
         """Return the member `file`, or else the local file of that path."""
         try:
-            return self._source.read(file)
+            return self._tables.read(file)
         except FauxfaceError as error:
             if not Path(file).is_file():
                 hint = "and there is no local file of that path. Correct `file` in the label or group rule."
-                raise FauxfaceError(f"data set {self._dataset}: no CSV {file}: {error} {hint}") from None
+                raise FauxfaceError(f"data set {self._dataset}: no CSV {file}: {error}, {hint}") from None
+        self.local.append(Path(file))
         return Path(file).read_bytes()
 
 
-def normal(path: str) -> str:
-    """Return `path` with forward slashes, without `./` and doubled slashes, so that spellings compare equal."""
-    return posixpath.normpath(path.replace("\\", "/"))
+class _Lines:
+    """The rows of a CSV text, with the line at which the reader is."""
+
+    def __init__(self, text: str, separator: str) -> None:
+        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+
+    @property
+    def line(self) -> int:
+        return self._reader.line_num
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> list[str]:
+        try:
+            return next(self._reader)
+        except csv.Error as error:
+            raise csv.Error(f"line {self.line}: {error}") from None
 
 
-def _require(where: str, found: list[str], wanted: tuple[str, ...]) -> None:
-    for name in wanted:
-        if name not in found:
-            columns = ", ".join(found) or "none; is the file empty?"
-            raise FauxfaceError(f"{where} has no column {name!r}. Its columns: {columns}.")
+def _rows(text: str, wanted: tuple[str, str]) -> _Lines:
+    """Return the rows of a text with the separator whose header holds the wanted columns: comma, tab or semicolon."""
+    for separator in _SEPARATORS:
+        header = {name.strip() for name in next(_Lines(text, separator), [])}
+        if header.issuperset(wanted):
+            return _Lines(text, separator)
+    first = text.partition("\n")[0]
+    return _Lines(text, max(_SEPARATORS, key=first.count))
 
 
-def _cells(where: str, reader: csv.DictReader[str], member: str, column: str) -> dict[str, str]:
+def _place(where: str, header: list[str], name: str) -> int:
+    """Return the number of the one column of that name."""
+    if header.count(name) > 1:
+        places = " and ".join(str(number) for number, found in enumerate(header, 1) if found == name)
+        raise FauxfaceError(f"{where} has two columns {name!r} (number {places}). Rename the one that is not meant.")
+    if name not in header:
+        columns = ", ".join(header) or "none; is the file empty?"
+        raise FauxfaceError(f"{where} has no column {name!r}. Its columns: {columns}.")
+    return header.index(name)
+
+
+def _cells(where: str, rows: _Lines, member: int, column: int, name: str) -> dict[str, str]:
     cells: dict[str, str] = {}
-    for row in reader:
-        path, cell = normal((row[member] or "").strip()), (row[column] or "").strip()
+    for row in rows:
+        if not row:
+            continue
+        path, cell = (row[place].strip() if place < len(row) else "" for place in (member, column))
+        path = normal(path)
         if cells.setdefault(path, cell) != cell:
             both = f"{cells[path]!r} and {cell!r}"
-            raise FauxfaceError(f"{where}: line {reader.line_num}: {path} has two values of {column!r}, {both}.")
+            raise FauxfaceError(f"{where}: line {rows.line}: {path} has two values of {name!r}, {both}.")
     return cells

@@ -47,11 +47,11 @@ def make_split(faces: pa.Table, datasets: Sequence[DatasetParams], params: Split
 
     Clusters with a face of a test-only data set go to test as a whole. A data set that brings its own split keeps it;
     where its faces belong with others on a stronger side (test, then valid), the weaker ones are dropped.
-    Raises FauxfaceError when a face has no label, or a class is missing from a side.
+    Raises FauxfaceError when a class is missing from a side.
     """
     use = {dataset.name: dataset.use for dataset in datasets}
     rows = _sorted_rows(faces)
-    _check_labels(rows, use)
+    _check_faces(rows, use)
     clusters = find_clusters(rows, params.near_duplicate_bits)
     keys = cluster_keys(rows, clusters.cluster, list(use))
     drawn = np.array([drawn_side(key, params) for key in keys], np.int64)
@@ -83,19 +83,14 @@ def drawn_side(key: str, params: SplitParams) -> int:
 
 
 def _sorted_rows(faces: pa.Table) -> pd.DataFrame:
-    """Return COLUMNS of `faces` sorted by place; labels as integers, -1 for none."""
+    """Return COLUMNS of `faces` sorted by place."""
     ordered = faces.select(COLUMNS).sort_by([("dataset", "ascending"), ("shard", "ascending"), ("row", "ascending")])
-    filled = ordered["label"].cast(pa.int64()).fill_null(-1)
-    rows: pd.DataFrame = ordered.drop_columns(["label"]).to_pandas()
-    return rows.assign(label=filled.to_numpy())
+    rows: pd.DataFrame = ordered.to_pandas()
+    return rows
 
 
-def _check_labels(rows: pd.DataFrame, use: Mapping[str, str]) -> None:
+def _check_faces(rows: pd.DataFrame, use: Mapping[str, str]) -> None:
     _refuse(rows[~rows["dataset"].isin(list(use))], "belong to a data set that the settings do not name")
-    reason = "the column error of data/faces/<data set>/images.parquet says why"
-    given = rows["dataset"].map(use) == "given"
-    _refuse(rows[rows["label"] < 0], f"have no label ({reason}); correct the label or group rule in params.yaml")
-    _refuse(rows[given & rows["split_given"].isna()], "lie in no train, valid or test folder, as `use: given` asks")
     _refuse(rows[rows["phash"].isna()], "have no perceptual hash; run the crop stage again: `dvc repro --force`")
 
 

@@ -28,7 +28,6 @@ def split_report(split: Split, datasets: Sequence[DatasetParams], params: SplitP
         "near_duplicates": _near_duplicates(split, params),
         "moved": _moved(rows),
         "dropped": _dropped(rows),
-        "contradictions": _contradictions(rows),
         "notes": _notes(strata),
     }
 
@@ -106,12 +105,6 @@ def _counted(sizes: pd.Series[int], names: tuple[str, ...]) -> list[_Json]:
     keys = sizes.index.to_frame(index=False).set_axis(list(names), axis=1).astype(str)
     counted: list[_Json] = keys.assign(faces=sizes.to_numpy()).to_dict("records")  # type: ignore[assignment]
     return counted
-
-
-def _contradictions(rows: pd.DataFrame) -> _Json:
-    """Count the files that are labelled real in one place and fake in another."""
-    both = rows.groupby("image_id")["label"].nunique() > 1
-    return {"files_with_both_labels": int(both.sum())}
 
 
 def _notes(strata: Mapping[str, _Json]) -> list[str]:

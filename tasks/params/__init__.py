@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from tasks.params.errors import FauxfaceError
+from tasks.params.labels import (
+    ColumnGroup,
+    ColumnLabel,
+    ConstantLabel,
+    CsvGroup,
+    CsvLabel,
+    FolderGroup,
+    FolderLabel,
+    NoGroup,
+    RegexGroup,
+)
 from tasks.params.load import load_params
 from tasks.params.models import (
     ArchiveParams,
     CompareParams,
-    ConstantLabel,
     CropParams,
-    CsvGroup,
-    CsvLabel,
     DatasetParams,
     EvaluateParams,
-    FolderGroup,
-    FolderLabel,
-    NoGroup,
     Params,
-    RegexGroup,
     ScoreParams,
     SplitParams,
     TrainParams,
@@ -27,6 +31,8 @@ from tasks.params.schedule import InboxParams, ScheduleParams
 
 __all__ = [
     "ArchiveParams",
+    "ColumnGroup",
+    "ColumnLabel",
     "CompareParams",
     "ConstantLabel",
     "CropParams",

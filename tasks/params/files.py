@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     A reader, or a process killed at any moment, sees either the old file or the complete new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{path.name}")
+    temp = path.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{path.name[-50:]}")  # names end at 255 bytes
     try:
         yield temp
         _sync(temp)
@@ -29,6 +30,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         temp.unlink(missing_ok=True)
+
+
+@contextmanager
+def appearing_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty sibling that takes the place of `folder` when all went well, and vanishes when not."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temp = folder.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{folder.name}")
+    temp.mkdir()
+    try:
+        yield temp
+        if folder.exists():
+            shutil.rmtree(folder)
+        temp.replace(folder)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tasks.params.errors import FauxfaceError
 from tasks.params.models import Params
+from tasks.params.plain_yaml import read_yaml
 
 
 def load_params(path: Path) -> Params:
@@ -28,11 +29,7 @@ def load_params(path: Path) -> Params:
         ) from None
     except UnicodeDecodeError as error:
         raise FauxfaceError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start}).") from None
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise FauxfaceError(f"{path}: is no valid YAML: {error}") from None
-    return parse_params(content, str(path))
+    return parse_params(read_yaml(text, str(path)), str(path))
 
 
 def parse_params(content: object, where: str) -> Params:
@@ -55,6 +52,10 @@ def _sentence(detail: ErrorDetails) -> str:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"{key}: is missing and has no default."
+    if detail["type"] == "union_tag_not_found":
+        return f"{key}: needs a `rule` that says which kind it is, as in {{rule: folder}}."
+    if detail["type"] == "string_type" and isinstance(detail["input"], (bool, int, float, date)):
+        return f"{key}: YAML reads this value as {_shown(detail['input'])}, no text: put it in quotes."
     return f"{key}: {message[:1].lower()}{message[1:]} (the value is {_shown(detail['input'])})."
 
 
@@ -66,7 +67,7 @@ def _unknown_key(location: list[int | str], key: str) -> str:
     return f"{key}: unknown key.{hint}{listed}"
 
 
-_RULES = {"folder", "constant", "csv", "none", "regex"}  # union tags that pydantic puts into a location
+_RULES = {"folder", "constant", "csv", "column", "none", "regex"}  # union tags that pydantic puts into a location
 
 
 def _allowed_keys(location: list[int | str]) -> list[str]:

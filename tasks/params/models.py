@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from tasks.params.frozen import Frozen
+from tasks.params.labels import FolderLabel, GroupRule, LabelRule, NoGroup
 from tasks.params.runner import RunnerParams
 from tasks.params.schedule import ScheduleParams
 
@@ -22,93 +22,45 @@ ThresholdRule = Literal["balanced", "false_alarm"]
 Precision = Literal["f32", "bf16"]
 
 
-class FolderLabel(Frozen):
-    """The label is given by a folder in the member's path: `real/a.jpg`, `test/Fake/b.jpg` (case is ignored)."""
-
-    rule: Literal["folder"] = "folder"
-    real: tuple[str, ...] = ("real",)
-    fake: tuple[str, ...] = ("fake",)
-
-
-class ConstantLabel(Frozen):
-    """Every image of the data set has the same label."""
-
-    rule: Literal["constant"]
-    value: Literal["real", "fake"]
-
-
-class CsvLabel(Frozen):
-    """The label stands in a column of a CSV file that is a member of the dump."""
-
-    rule: Literal["csv"]
-    file: str
-    member: str = "file"
-    column: str = "label"
-    real: tuple[str, ...] = ("real", "0")
-    fake: tuple[str, ...] = ("fake", "1")
-
-
-class NoGroup(Frozen):
-    """Images stand alone, but for near-duplicates, which are found in any case."""
-
-    rule: Literal["none"] = "none"
-
-
-class FolderGroup(Frozen):
-    """Images in one folder belong together (LFW: one folder a person)."""
-
-    rule: Literal["folder"]
-
-
-class RegexGroup(Frozen):
-    """The first capturing group of a regular expression, searched in the member's path, names the group."""
-
-    rule: Literal["regex"]
-    pattern: str
-
-    @field_validator("pattern")
-    @classmethod
-    def _has_a_group(cls, pattern: str) -> str:
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
-        if groups < 1:
-            raise ValueError("needs one capturing group (...) that names the group")
-        return pattern
-
-
-class CsvGroup(Frozen):
-    """The group stands in a column of a CSV file that is a member of the dump."""
-
-    rule: Literal["csv"]
-    file: str
-    member: str = "file"
-    column: str = "group"
-
-
-LabelRule = Annotated[FolderLabel | ConstantLabel | CsvLabel, Field(discriminator="rule")]
-GroupRule = Annotated[NoGroup | FolderGroup | RegexGroup | CsvGroup, Field(discriminator="rule")]
-
-
 class ArchiveParams(Frozen):
-    """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL."""
+    """A dump to score: a folder, an archive or a Parquet data set, at a path or a URL.
+
+    `encoding` is that of the names in a zip or tar that are no Unicode, as Python calls it (`cp932`, `gbk`, `latin-1`);
+    null: cp437 in a zip, as its format says, and bytes written as `\\udcXX` in a tar.
+    """
 
     name: ArchiveName
     source: str = Field(min_length=1)
     sha256: Sha256 | None = None
+    encoding: str | None = None
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str | None) -> str | None:
+        try:
+            return encoding and b"".decode(encoding) + encoding
+        except LookupError:
+            raise ValueError(
+                f"{encoding!r} is no encoding of text that Python knows; try cp932, gbk, big5, euc-kr or latin-1"
+            ) from None
 
 
 class DatasetParams(ArchiveParams):
     """A labelled dump.
 
     `use`: `split` takes part in the split, `test` is only ever tested on, `given` brings its own
-    train/valid/test folders.
+    train/valid/test folders. All but `source` and its like is applied when the faces are split, and so may change
+    without cropping again.
     """
 
     label: LabelRule = FolderLabel()
+    # What kind of fakes these are, in the user's words (gan, diffusion, swap, ...): `fauxface sources --family` leaves
+    # out one kind after the other.
+    family: Name | None = None
     group: GroupRule = NoGroup()
     use: Literal["split", "test", "given"] = "split"
+    # Whether one face without a label is an error; else such faces are left out, and counted.
+    strict_labels: bool = False
 
 
 class CropParams(Frozen):

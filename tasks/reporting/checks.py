@@ -63,9 +63,9 @@ def _part_checks(scored: Sequence[Archive]) -> Iterator[Check]:
 
 def _split_checks(inputs: Inputs, split: SplitReport) -> Iterator[Check]:
     faces = split.faces
-    out = faces.train + faces.valid + faces.test + faces.dropped
-    parts = f"{faces.total:,} and {faces.train:,} + {faces.valid:,} + {faces.test:,} + {faces.dropped:,}"
-    yield Check("Faces into the split = train + valid + test + dropped", parts, faces.total == out)
+    parts = f"{faces.total:,} and {' + '.join(f'{place:,}' for place in faces.places())}"
+    claim = "Faces into the split = train + valid + test + dropped + unlabelled + contradictory"
+    yield Check(claim, parts, faces.adds_up)
     if len(inputs.crops) == len(inputs.params.datasets):
         cropped = sum(report.faces for report in inputs.crops.values())
         yield Check("Faces cropped = faces into the split", f"{cropped:,} and {faces.total:,}", cropped == faces.total)

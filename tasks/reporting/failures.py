@@ -11,9 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tasks.params import FauxfaceError
-from tasks.sources.status import Status
+from tasks.sources.status import NO_FAILURES
 
-SUCCESSES = (Status.OK, Status.NO_FACE, Status.METADATA)
 SHOWN = 10
 
 
@@ -31,7 +30,7 @@ def failures(paths: Iterable[Path], stage: str) -> Failures:
     total = 0
     for path in paths:
         table = read_columns(path, ["member", "status", "error"], stage)
-        failed = table.filter(pc.invert(pc.is_in(table["status"], pa.array(SUCCESSES, pa.string()))))
+        failed = table.filter(pc.invert(pc.is_in(table["status"], pa.array(NO_FAILURES, pa.string()))))
         total += failed.num_rows
         first = failed.slice(0, max(SHOWN - len(rows), 0)).to_pylist()
         rows += [(row["member"], row["status"], row["error"]) for row in first]

@@ -37,8 +37,6 @@ class CropReport(Counted):
     """reports/crop/<dataset>.json."""
 
     dataset: str
-    use: str
-    labels: dict[str, int]
 
 
 class ArchiveScores(Counted):
@@ -68,9 +66,20 @@ class Sides(Shape):
 
 
 class AllFaces(Sides):
-    """The faces that went into the split."""
+    """The faces that were cropped: on a side, dropped, without a label, or of a picture under both labels."""
 
     total: int = Field(alias="in")
+    unlabelled: int
+    contradictory: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every face ended in exactly one place."""
+        return self.total == sum(self.places())
+
+    def places(self) -> tuple[int, ...]:
+        """Return the faces of train, valid, test, dropped, without a label, and of contradictory pictures."""
+        return self.train, self.valid, self.test, self.dropped, self.unlabelled, self.contradictory
 
 
 class Stratum(Sides):
@@ -89,6 +98,8 @@ class SplitDataset(Shape):
     use: str
     faces: int
     without_group: int
+    unlabelled: int
+    contradictory: int
     real: Stratum | None = None
     fake: Stratum | None = None
 
@@ -137,6 +148,7 @@ class SplitReport(Shape):
     clusters: Clusters
     near_duplicates: NearDuplicates
     dropped: list[Dropped]
+    warnings: list[str]
     notes: list[str]
     leak_check: LeakCheck
     sha256: dict[str, str]
@@ -159,8 +171,7 @@ class TrainReport(Shape):
     best_epoch: int
     resumed_after: int
     train_faces: int
-    left_out: dict[str, int]
-    nothing_learnt: tuple[str, ...] = ()
+    tells_apart: bool
     valid_faces: int
     seconds: float
     images_per_second: float

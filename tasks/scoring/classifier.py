@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 import cv2
@@ -17,21 +18,32 @@ from tasks.imaging.resize import resize_to
 from tasks.inference import openvino
 from tasks.params import FauxfaceError
 from tasks.params.models import Precision
-from tasks.scoring.card import SCORER, ModelCard, load_card
+from tasks.scoring.card import FAMILIAR, SCORER, ModelCard, load_card
+from tasks.scoring.familiar import Familiarity
 from tasks.scoring.guard import refuse_unfit
+from tasks.scoring.verdict import FaceScore, Judge
 
 # OpenVINO's convolutions for AVX2 whose maps have their channels in groups of eight. Left to itself it takes others,
 # whose maps have them last: with these `default` scores 1.12 times as many faces a second (OpenVINO 2026.4).
 BY_GROUPS = {"Convolution": "cpu:jit_avx2_1x1,cpu:jit_avx2", "GroupConvolution": "cpu:jit_avx2_dw"}
+Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 AVX2, AVX512F = 11, 13  # OpenCV's numbers, which Python is not told by name
+
+
+class Seen(NamedTuple):
+    """What a network gives for n crops: `logits` (n,), and what they are made of, `features` (n, d), if it tells."""
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32] | None
 
 
 class Classifier:
     """A verified model that gives logits and calibrated probabilities for crops; safe to call from several threads."""
 
-    def __init__(self, card: ModelCard, scorer: Scorer) -> None:
+    def __init__(self, card: ModelCard, scorer: Scorer, familiarity: Familiarity | None = None) -> None:
         self.card = card
         self._scorer = scorer
+        self._familiarity = familiarity
 
     @classmethod
     def load(cls, model: Path, threads: int = 0, precision: Precision = "f32") -> Classifier:
@@ -40,11 +52,34 @@ class Classifier:
         Raises FauxfaceError when the folder holds no model or a file differs from what its card says.
         """
         card = load_card(model)
-        return cls(card, Scorer(model / SCORER, card.input_size, threads, precision))
+        familiarity = Familiarity.load(model / FAMILIAR) if FAMILIAR in card.files else None
+        return cls(card, Scorer(model / SCORER, card.input_size, threads, precision), familiarity)
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the logit of each crop, (n,) float32; `crops` are (n, side, side, 3) uint8 RGB of any side."""
         return np.array([output[0] for output in self._scorer.begin(crops)], np.float32)
+
+    def seen(self, crops: NDArray[np.uint8]) -> Seen:
+        """Return what the network makes of crops as in `logits`."""
+        if not len(crops):
+            return Seen(np.empty(0, np.float32), None)
+        outputs, features = zip(*self._scorer.begin_all(crops), strict=True)
+        known = None if features[0] is None else np.stack(features)
+        return Seen(np.array([output[0] for output in outputs], np.float32), known)
+
+    def distances(self, seen: Seen) -> NDArray[np.float32] | None:
+        """Return how far crops are from the faces trained on, (n,) float32; None where the model cannot tell."""
+        if self._familiarity is None or seen.features is None:
+            return None
+        return self._familiarity.distance(seen.features)
+
+    def judged(self, crops: NDArray[np.uint8], qualities: Sequence[float], judge: Judge) -> list[FaceScore]:
+        """Return score and answer for each crop as in `logits`, of faces with these qualities."""
+        seen = self.seen(crops)
+        found = self.distances(seen)
+        distances = [None] * len(crops) if found is None else found.tolist()
+        scores = zip(self.calibrated(seen.logits).tolist(), distances, qualities, strict=True)
+        return [FaceScore(*score[:2], judge.answer(*score)) for score in scores]
 
     def p_fake(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the calibrated probability of being fake of each crop, (n,) float32."""
@@ -89,14 +124,19 @@ class Scorer:
 
     def begin(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Begin with all `images` (side, side, 3) RGB of any side; yields the output (channels,) of each, in order."""
-        return self._pool.map(self._output, images)
+        return (output for output, _ in self.begin_all(images))
 
-    def _output(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def begin_all(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Outputs]:
+        """Begin as `begin` does; yields of each image the output, and the features (d,) where the network has them."""
+        return self._pool.map(self._outputs, images)
+
+    def _outputs(self, image: NDArray[np.uint8]) -> Outputs:
         request = self._free.get()
         try:
             face = resize_to(image, self._size)
-            outputs = request.infer([face[np.newaxis]], share_inputs=True, share_outputs=True)[0]
-            return np.array(outputs[0], np.float32)
+            found = request.infer([face[np.newaxis]], share_inputs=True, share_outputs=True)
+            output, *features = (np.array(found[place][0], np.float32) for place in range(len(found)))
+            return output, features[0] if features else None
         finally:
             self._free.put(request)
 

@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from tasks.manifests.parts import Row
-from tasks.sources.status import Status
+from tasks.sources.status import NO_FAILURES, Status
 
 BINS = 20  # of the histogram of p_fake, from 0 to 1
-SUCCESSES = (Status.OK, Status.NO_FACE)
 PICTURES = (Status.OK, Status.NO_FACE)  # what could be read
 # How a source tells that the disk or the network let it down, not the file: by the name of Python's error.
 _FAULT_OF_THE_WORLD = re.compile(r"[A-Za-z]+Error: ")
 
 
-# Of the inputs with some status the first: its place `index`, its path `member`, and the `error`, what was wrong with it.
+# Of the inputs with some status the first: its place `index`, its path `member`, and what was wrong with it, `error`.
 Example = dict[str, Any]
 
 
@@ -30,6 +29,7 @@ class ScoreCounts:
     """Inputs by status; faces, by p_fake in BINS equal bins too; faces and images called fake.
 
     `retryable` are the failed inputs that another try may read; `examples` has an input of each status that failed.
+    `verdicts`: faces by answer, an unsure one as `unsure (reason)`; `image_verdicts`: images by answer.
     """
 
     inputs: int = 0
@@ -40,10 +40,12 @@ class ScoreCounts:
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     retryable: int = 0
     examples: dict[str, Example] = field(default_factory=dict)
+    verdicts: Counter[str] = field(default_factory=Counter)
+    image_verdicts: Counter[str] = field(default_factory=Counter)
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     def add(self, other: ScoreCounts) -> None:
@@ -53,6 +55,8 @@ class ScoreCounts:
         self.fake_faces += other.fake_faces
         self.fake_images += other.fake_images
         self.status.update(other.status)
+        self.verdicts.update(other.verdicts)
+        self.image_verdicts.update(other.image_verdicts)
         self.histogram = [mine + theirs for mine, theirs in zip(self.histogram, other.histogram, strict=True)]
         self.retryable += other.retryable
         for status, example in other.examples.items():
@@ -70,12 +74,13 @@ class ScoreCounts:
     def from_json(cls, text: str) -> ScoreCounts:
         """Return the counts that `to_json` wrote."""
         facts = json.loads(text)
-        return cls(**{**facts, "status": Counter(facts["status"])})
+        counters = {name: Counter(facts[name]) for name in ("status", "verdicts", "image_verdicts")}
+        return cls(**{**facts, **counters})
 
 
 def failures(status: dict[str, int]) -> int:
-    """Return how many inputs gave no picture, of counts by status."""
-    return sum(count for name, count in status.items() if name not in SUCCESSES)
+    """Return how many inputs failed, of counts by status."""
+    return sum(count for name, count in status.items() if name not in NO_FAILURES)
 
 
 def unread(status: dict[str, int]) -> bool:
@@ -98,6 +103,8 @@ def count_rows(rows: Sequence[Row]) -> ScoreCounts:
         histogram=histogram.tolist(),
         retryable=sum(_may_be_retried(row) for row in failed),
         examples={row["status"]: _example(row) for row in reversed(failed)},
+        verdicts=Counter(_answer(row) for row in faces),
+        image_verdicts=Counter(row["image_verdict"] for row in images.values() if row["image_verdict"] is not None),
     )
 
 
@@ -107,3 +114,8 @@ def _may_be_retried(row: Row) -> bool:
 
 def _example(row: Row) -> Example:
     return {"index": row["index"], "member": row["member"], "error": row["error"]}
+
+
+def _answer(row: Row) -> str:
+    reason = row["verdict_reason"]
+    return f"{row['verdict']} ({reason})" if reason else str(row["verdict"])

@@ -33,8 +33,10 @@ IMAGE_COLUMNS = [
     "height",
     "frames",
     "n_faces",
+    "provenance",
     "image_p_fake",
     "image_is_fake",
+    "image_verdict",
     "verdict_rule",
     "threshold_rule",
     "model_id",
@@ -91,14 +93,14 @@ def _written(path: Path, write: Callable[[BinaryIO], int]) -> int:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """Return the table with a column for each figure of the landmarks, and its dictionaries as text."""
+    """Return the table with a column for each figure of the landmarks."""
     columns: dict[str, Any] = {}
     for name in table.column_names:
         values = table.column(name)
         if name == "landmarks":
             columns |= {each: pc.list_element(values, place) for place, each in enumerate(LANDMARKS)}
         else:
-            columns[name] = values.cast(pa.string()) if pa.types.is_dictionary(values.type) else values
+            columns[name] = values
     return pa.table(columns)
 
 

@@ -42,7 +42,7 @@ class Scoring:
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     @property

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tasks.params import FauxfaceError
 from tasks.params.models import Precision
-from tasks.scoring.card import CARD, FILES, ModelCard, load_card
+from tasks.scoring.card import CARD, ModelCard, load_card, read_card
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.folder import Folder
 
@@ -38,8 +38,14 @@ def card_at(url: str) -> ModelCard:
 
     Raises FauxfaceError when there is no model, or a file of it is not what the card says.
     """
-    with _on_disk(url) as folder:
+    with model_on_disk(url) as folder:
         return load_card(folder)
+
+
+def load_model(url: str, precision: Precision = "f32") -> Classifier:
+    """Return the model in the folder `url`, a path or URL, verified, on all CPU threads; raises FauxfaceError."""
+    with model_on_disk(url) as folder:
+        return Classifier.load(folder, precision=precision)
 
 
 def shared_classifier(place: ModelPlace, threads: int, precision: Precision = "f32") -> Classifier:
@@ -53,7 +59,7 @@ def shared_classifier(place: ModelPlace, threads: int, precision: Precision = "f
 
 @lru_cache(maxsize=2)
 def _load(place: ModelPlace, threads: int, precision: Precision) -> Classifier:
-    with _on_disk(place.url) as folder:
+    with model_on_disk(place.url) as folder:
         classifier = Classifier.load(folder, threads, precision)
     if (found := classifier.card.model_id) != place.model_id:
         raise FauxfaceError(
@@ -64,16 +70,21 @@ def _load(place: ModelPlace, threads: int, precision: Precision) -> Classifier:
 
 
 @contextmanager
-def _on_disk(url: str) -> Iterator[Path]:
+def model_on_disk(url: str) -> Iterator[Path]:
     """Yield a model's folder, or a copy of it that is gone afterwards."""
     source = Folder(url)
     if source.local:
         yield Path(source.path if "://" in url else url)
         return
     with tempfile.TemporaryDirectory(prefix="fauxface-model-") as folder:
-        for name in (CARD, *FILES):
-            data = source.read(name)
-            if data is None:
-                raise FauxfaceError(f"{url}: holds no model ({name} is missing). Copy the folder of a model there.")
-            Path(folder, name).write_bytes(data)
+        _copy(source, CARD, Path(folder))
+        for name in read_card(Path(folder)).file_names():
+            _copy(source, name, Path(folder))
         yield Path(folder)
+
+
+def _copy(source: Folder, name: str, folder: Path) -> None:
+    data = source.read(name)
+    if data is None:
+        raise FauxfaceError(f"{source.url}: holds no model ({name} is missing). Copy the folder of a model there.")
+    Path(folder, name).write_bytes(data)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import numpy as np
-
 from tasks.detection.onepass import ImageResult
 from tasks.scoring.classifier import Classifier
+from tasks.scoring.rows import judged_faces
+from tasks.scoring.verdict import FaceScore, Judge
 
 IMAGES_PER_BATCH = 32
 
 
-def predict(results: Iterable[ImageResult], classifier: Classifier) -> Iterator[tuple[ImageResult, list[float]]]:
-    """Yield each image with the calibrated p_fake of its faces, the faces of many images classified together."""
+def predict(
+    results: Iterable[ImageResult], classifier: Classifier, judge: Judge
+) -> Iterator[tuple[ImageResult, list[FaceScore]]]:
+    """Yield each image with score and answer of its faces, the faces of many images classified together."""
     stream = iter(results)
     while batch := list(islice(stream, IMAGES_PER_BATCH)):
-        crops = [face.rgb for result in batch for face in result.faces]
-        p_fake = iter(classifier.p_fake(np.stack(crops)).tolist() if crops else ())
+        scores = iter(judged_faces(batch, classifier, judge))
         for result in batch:
-            yield result, list(islice(p_fake, len(result.faces)))
+            yield result, list(islice(scores, len(result.faces)))

@@ -49,6 +49,8 @@ class Finished(Started):
     histogram: list[int]
     retryable: int = 0
     examples: dict[str, Example] = Field(default_factory=dict)
+    verdicts: dict[str, int] = {}
+    image_verdicts: dict[str, int] = {}
     finished: str
     seconds: float
     scored: int
@@ -56,7 +58,7 @@ class Finished(Started):
 
     @property
     def failures(self) -> int:
-        """Inputs that gave no picture."""
+        """Inputs that failed."""
         return failures(self.status)
 
     def summary(self, url: str) -> dict[str, Any]:
@@ -74,12 +76,17 @@ class Finished(Started):
         return cls(
             **started.model_dump(),
             shards=shards,
-            **{**counts.__dict__, "status": dict(sorted(counts.status.items()))},
+            **{name: _plain(value) for name, value in counts.__dict__.items()},
             finished=now(),
             seconds=round(seconds, 2),
             scored=scored,
             images_per_second=round(scored / seconds, 1) if scored else None,
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return counts by name in the order of their names; other values as they are."""
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
 
 
 def begin(folder: ScoreFolder, record: Started) -> Started:

@@ -13,7 +13,7 @@ from tasks.manifests.parts import Row
 from tasks.manifests.schemas import SCORES
 from tasks.params.models import ThresholdRule, Verdict
 from tasks.scoring.classifier import Classifier
-from tasks.scoring.verdict import image_p_fake
+from tasks.scoring.verdict import FaceScore, Judge, image_answer, image_p_fake
 
 
 def score_rows(
@@ -29,10 +29,9 @@ def score_rows(
     `indices` are the inputs' places in the source; `rule` makes an image's verdict of its faces'; `threshold_rule`
     says which of the model's thresholds decides.
     """
-    faces = [face.rgb for result in results for face in result.faces]
-    p_fake = iter(classifier.p_fake(np.stack(faces)).tolist() if faces else ())
     card = classifier.card
-    threshold = card.threshold_by(threshold_rule)
+    judge = Judge.of(card, threshold_rule)
+    found = iter(judged_faces(results, classifier, judge))
     shared = {
         "archive": archive,
         "verdict_rule": rule,
@@ -41,13 +40,21 @@ def score_rows(
     }
     rows: list[Row] = []
     for index, result in zip(indices, results, strict=True):
-        scores = list(islice(p_fake, len(result.faces)))
-        rows += _rows_of(result, scores, {**shared, "index": index}, rule, threshold)
+        scores = list(islice(found, len(result.faces)))
+        rows += _rows_of(result, scores, {**shared, "index": index}, rule, judge)
     return rows
 
 
+def judged_faces(results: Sequence[ImageResult], classifier: Classifier, judge: Judge) -> list[FaceScore]:
+    """Return score and answer for all faces of images, one after the other."""
+    faces = [face for result in results for face in result.faces]
+    if not faces:
+        return []
+    return classifier.judged(np.stack([face.rgb for face in faces]), [face.quality for face in faces], judge)
+
+
 def _rows_of(
-    result: ImageResult, p_fake: Sequence[float], shared: Row, rule: Verdict, threshold: float
+    result: ImageResult, scores: Sequence[FaceScore], shared: Row, rule: Verdict, judge: Judge
 ) -> Iterator[Row]:
     image = {
         **shared,
@@ -59,11 +66,31 @@ def _rows_of(
         "height": result.height,
         "frames": result.frames,
         "n_faces": result.n_faces,
+        "provenance": result.provenance,
     }
     if not result.faces:
         yield {**dict.fromkeys(SCORES.names), **image}
         return
-    verdict = image_p_fake(rule, result.faces, p_fake)
-    image |= {"image_p_fake": verdict, "image_is_fake": verdict >= threshold}
-    for face, score in zip(result.faces, p_fake, strict=True):
-        yield {**image, **face_columns(face), "p_fake": score, "is_fake": score >= threshold}
+    image |= image_columns(result, scores, rule, judge)
+    for face, score in zip(result.faces, scores, strict=True):
+        yield {**image, **face_columns(face), **answer_columns(score, judge)}
+
+
+def image_columns(result: ImageResult, scores: Sequence[FaceScore], rule: Verdict, judge: Judge) -> Row:
+    """Return the columns of the verdict on an image; nothing for one without a face."""
+    if not result.faces:
+        return {}
+    p_fake = image_p_fake(rule, result.faces, [score.p_fake for score in scores])
+    answer = image_answer(rule, result.faces, scores, judge)
+    return {"image_p_fake": p_fake, "image_is_fake": judge.is_fake(p_fake), "image_verdict": answer.verdict}
+
+
+def answer_columns(score: FaceScore, judge: Judge) -> Row:
+    """Return the columns of what a model says of a face; `distance` from the faces trained on, where it tells."""
+    return {
+        "p_fake": score.p_fake,
+        "is_fake": judge.is_fake(score.p_fake),
+        "distance": score.distance,
+        "verdict": score.answer.verdict,
+        "verdict_reason": score.answer.reason,
+    }

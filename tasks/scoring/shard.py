@@ -13,15 +13,16 @@ from tasks.detection.onepass import ImageResult, faces_of, shared_detector
 from tasks.manifests.parts import Row
 from tasks.params import CropParams, ScoreParams
 from tasks.params.models import Precision, ThresholdRule, Verdict
-from tasks.scoring.counts import SUCCESSES, ScoreCounts, count_rows
+from tasks.scoring.counts import ScoreCounts, count_rows
 from tasks.scoring.memory import return_large_blocks
 from tasks.scoring.model import ModelPlace, shared_classifier
 from tasks.scoring.rows import score_rows
 from tasks.scoring.store import ScoreFolder
 from tasks.sources import Member, Shard
+from tasks.sources.status import NO_FAILURES
 
 # Raise it when a change of the code changes what a part holds.
-SCORE_FORMAT = 6
+SCORE_FORMAT = 7
 LOOKUPS = 16
 IMAGES_PER_BATCH = 64  # classified together: enough to fill the network, little enough to hold in memory
 
@@ -46,9 +47,12 @@ class ScoreJob:
     retry: bool = False
 
 
-def score_key(fingerprint: str, model_id: str, score: ScoreParams) -> str:
-    """Return what the content of an archive's parts depends on, as a short hash (the model's id covers the crop)."""
-    facts = [SCORE_FORMAT, fingerprint, model_id, score.recipe()]
+def score_key(fingerprint: str, model_id: str, score: ScoreParams, encoding: str | None = None) -> str:
+    """Return what the content of an archive's parts depends on, as a short hash (the model's id covers the crop).
+
+    `encoding` is that of the archive's names, which decides what its members are called.
+    """
+    facts = [SCORE_FORMAT, fingerprint, model_id, score.recipe(), *([encoding] if encoding else [])]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -88,11 +92,11 @@ def finished_shard(job: ScoreJob, index: int) -> ScoreCounts | None:
 
 
 def _successes(job: ScoreJob, index: int) -> list[Row]:
-    """Return the rows of the inputs that gave a picture, from a part of this scoring that is there already."""
+    """Return the rows of the inputs that did not fail, from a part of this scoring that is there already."""
     notes = job.folder.notes(index)
     if notes is None or notes.get("key") != job.key:
         return []
-    return [row for row in job.folder.read(index=index).to_pylist() if row["status"] in SUCCESSES]
+    return [row for row in job.folder.read(index=index).to_pylist() if row["status"] in NO_FAILURES]
 
 
 def _scored(job: ScoreJob, indices: Sequence[int], members: Sequence[Member]) -> Iterator[Row]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.manifests.parts import Row, footer_notes, part_bytes
-from tasks.manifests.schemas import SCORES
+from tasks.manifests.schemas import SCORE_FILE, SCORES
 from tasks.params import FauxfaceError
 from tasks.params.files import remove_temp_files
 from tasks.scoring.folder import Folder, joined
@@ -61,10 +61,12 @@ class ScoreFolder:
     def write_part(self, index: int, rows: Sequence[Row], notes: Mapping[str, str]) -> None:
         """Write the rows of a shard (schema SCORES) with `notes` in the footer, whole or not at all.
 
+        The archive is said by the folder's name and by no column: see SCORE_FILE.
+
         The same rows give the same bytes. Raises FauxfaceError when the store refuses, and ConnectionError when it
         cannot be reached.
         """
-        Folder(self.url).write(_part_name(index), part_bytes(rows, SCORES, notes))
+        Folder(self.url).write(_part_name(index), part_bytes(rows, SCORE_FILE, notes))
 
     def notes(self, index: int) -> dict[str, str] | None:
         """Return the footer's notes and `rows` of a part, or None where it is missing or not whole."""
@@ -102,7 +104,7 @@ class ScoreFolder:
         as it is only when all its files are Parquet of one schema.
         """
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        Folder(self.url).write(_note_name(name), part_bytes([], SCORES, {"json": text}))
+        Folder(self.url).write(_note_name(name), part_bytes([], SCORE_FILE, {"json": text}))
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Return what `write_json` kept by that name, or None where it is missing or no JSON object."""
@@ -119,11 +121,16 @@ class ScoreFolder:
         remedy = "Score the archive again: parts that are whole are kept."
         if file is None:
             raise FauxfaceError(f"{self.url}/{_part_name(index)}: this part is missing. {remedy}")
+        stored = [name for name in columns if name != "archive"]
         try:
             with pq.ParquetFile(file) as part:
-                return part.read(columns=columns).select(columns).replace_schema_metadata(None)
+                table = part.read(columns=stored).select(stored)
         except (OSError, KeyError, pa.ArrowException) as error:
             raise FauxfaceError(f"{self.url}/{_part_name(index)}: cannot be read ({error}). {remedy}") from None
+        if "archive" in columns:
+            archive = pa.repeat(pa.scalar(self.archive), table.num_rows)
+            table = table.append_column(SCORES.field("archive"), archive)
+        return table.select(columns).replace_schema_metadata(None)
 
 
 def _part_name(index: int) -> str:

@@ -33,9 +33,12 @@ def summary_lines(archive: str, metrics: dict[str, Any], model_id: str) -> list[
     lines = [f"{archive}: {metrics['inputs']:,} inputs = {statuses}; {metrics['faces']:,} faces{speed}"]
     if metrics["faces"]:
         lines.append(f"  p_fake of the faces: 0 {bars(metrics['histogram'])} 1; {metrics['fake_faces']:,} called fake")
+        lines.append(f"  verdicts of the faces: {shares(metrics['verdicts'])}")
     rule = {"max": "their most suspicious face", "mean": "the mean of their faces", "largest": "their largest face"}
     images = f"{metrics['fake_images']:,} images called fake by {rule[metrics['verdict']]}"
     lines.append(f"  {images} (model {model_id})")
+    if metrics["image_verdicts"]:
+        lines.append(f"  verdicts of the images: {shares(metrics['image_verdicts'])}")
     return [*lines, *_failure_lines(metrics), f"  scores: {metrics['scores']}"]
 
 
@@ -74,6 +77,13 @@ def bars(histogram: Sequence[int]) -> str:
     """Return a histogram as a row of blocks; a bin that is not empty shows."""
     top = max(histogram)
     return "".join(_BARS[-(-count * (len(_BARS) - 1) // top)] if count else " " for count in histogram)
+
+
+def shares(counts: dict[str, int]) -> str:
+    """Return counts by name as shares of their sum, the largest first."""
+    total = sum(counts.values())
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{100 * count / total:.1f} % {name}" for name, count in ordered)
 
 
 def ledger_lines(scorings: Sequence[Scoring]) -> list[str]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import stat
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, failed, printable, read_bounded, too_large
+from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, failed, held, printable, read_bounded, too_large
 from tasks.sources.place import Place, version_of
-from tasks.sources.source import IndexedSource, Part, RowReader, Source
+from tasks.sources.source import ListedSource, Source
 from tasks.sources.status import Status
+from tasks.sources.system_files import is_system_file, system_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,47 +26,31 @@ class Entry:
     fault: str = ""
 
 
-class FolderSource(IndexedSource):
+class FolderSource(ListedSource):
     """Every file below a folder, sorted by path. Links and devices are rows, but are not opened."""
 
     kind = "folder"
 
     def __init__(self, place: Place, reopen: Callable[[], Source], entries: list[Entry]) -> None:
         """Hold the listing; raises SourceError when it holds no files."""
-        super().__init__(place, reopen)
+        super().__init__(place, reopen, entries, read_files)
         self._entries = entries
-        if not entries:
-            raise self._empty()
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the paths, sizes and times of the files."""
         return listing_hash(self._entries)
 
-    def count(self) -> int:
-        """Return the number of files."""
-        return len(self._entries)
 
-    def rows(self, start: int, stop: int) -> Iterator[Member]:
-        """Read the files in these rows."""
-        return _read_files(self.place, self._entries[start:stop])
-
-    def part(self, start: int, stop: int) -> RowReader:
-        """Return these rows as they travel: nobody lists the folder again."""
-        return Part(start, self._entries[start:stop], functools.partial(_read_files, self.place))
-
-    def find(self, path: str) -> int | None:
-        """Return the row of a path."""
-        row = bisect_left(self._entries, path, key=lambda entry: entry.path)
-        return row if row < len(self._entries) and self._entries[row].path == path else None
-
-
-def _read_files(place: Place, entries: Sequence[Entry]) -> Iterator[Member]:
+def read_files(place: Place, entries: Sequence[Entry]) -> Iterator[Member]:
+    """Read these files of the folder `place`."""
     return (_member(place, entry) for entry in entries)
 
 
 def _member(place: Place, entry: Entry) -> Member:
     if entry.fault:
         return failed(entry.path, Status.NOT_A_FILE, entry.fault)
+    if is_system_file(entry.path):
+        return system_file(entry.path)
     if entry.size > MAX_MEMBER_BYTES:
         return too_large(entry.path, entry.size)
     try:
@@ -75,7 +58,7 @@ def _member(place: Place, entry: Entry) -> Member:
     # One file's fault (removed, forbidden, a store that hiccups) must not take its shard along.
     except Exception as error:  # noqa: BLE001
         return failed(entry.path, Status.UNREADABLE, f"{type(error).__name__}: {error}")
-    return too_large(entry.path, MAX_MEMBER_BYTES + 1) if data is None else Member(printable(entry.path), data)
+    return too_large(entry.path, MAX_MEMBER_BYTES + 1) if data is None else held(entry.path, data)
 
 
 def _read_file(place: Place, path: str) -> bytes | None:
@@ -96,7 +79,7 @@ def list_folder(place: Place) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def listing_hash(entries: list[Entry]) -> str:
+def listing_hash(entries: Sequence[Entry]) -> str:
     """Return the SHA-256 of the paths, sizes and times of `entries`."""
     digest = hashlib.sha256()
     for entry in entries:

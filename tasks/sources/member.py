@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,20 +15,44 @@ MAX_MEMBER_BYTES = 512 * 1024 * 1024
 PIECE = 1024 * 1024
 
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Archives by their first bytes, which are never opened inside another one.
+_ARCHIVES = {
+    b"PK\x03\x04": "zip",
+    b"PK\x05\x06": "zip",
+    b"\x1f\x8b\x08": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+    b"PAR1": "Parquet",
+}
+_TAR_MAGIC = b"ustar"
+_TAR_MAGIC_AT = 257
+# What Git has in place of a large file that was not fetched along.
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class SourceError(FauxfaceError):
     """A dump that cannot be opened or reached at all (one bad member is a status, never an exception)."""
 
 
+class NoDumpError(SourceError):
+    """A file that can be read, and is no container or an empty one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One input of a dump: its path inside it, and its bytes or the reason why there are none."""
+    """One input of a dump: its path inside it, and its bytes or the reason why there are none.
+
+    `annotations` are what the container itself says of it, as text: the other columns of a Parquet row, a sidecar file.
+    """
 
     path: str
     data: bytes | None
     status: Status = Status.OK
     error: str = ""
+    annotations: Mapping[str, str] | None = None
 
 
 class Members(Protocol):
@@ -76,6 +100,23 @@ class Readable(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes, none at the end."""
+
+
+def held(path: str, data: bytes) -> Member:
+    """Return a member with its bytes; one that is an archive itself is a row that says so."""
+    if (kind := archive_kind(data)) is not None:
+        reason = f"an archive ({kind}) inside the dump; unpack it, or give it as a dump of its own"
+        return failed(path, Status.UNSUPPORTED_FORMAT, reason)
+    if data.startswith(LFS_POINTER):
+        return failed(path, Status.UNREADABLE, "Git LFS has not fetched this file: run `git lfs pull`")
+    return Member(printable(path), data)
+
+
+def archive_kind(data: bytes) -> str | None:
+    """Return which kind of archive the bytes begin like, or None."""
+    if data.startswith(_TAR_MAGIC, _TAR_MAGIC_AT):
+        return "tar"
+    return next((kind for magic, kind in _ARCHIVES.items() if data.startswith(magic)), None)
 
 
 def failed(path: str, status: Status, error: str) -> Member:

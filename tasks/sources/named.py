@@ -8,7 +8,6 @@ from pathlib import Path
 from tasks.sources.member import MAX_MEMBER_BYTES, Member, failed, printable, read_bounded, too_large
 from tasks.sources.status import Status
 
-
 # JPEG, PNG, GIF, BMP, TIFF of either byte order; WebP, AVIF and HEIC behind the length of their first piece.
 _PICTURE = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|BM....\0\0\0\0|II\*\0|MM\0\*|RIFF....WEBP|....ftyp(avif|avis|heic|heix|mif1)",

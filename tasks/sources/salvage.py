@@ -1,4 +1,4 @@
-"""What can be read of a zip archive whose central directory is gone (a download that was cut, mostly).
+"""What can be read of a zip archive whose end record is gone (a download that was cut, mostly).
 
 Layout of local headers and data descriptors: APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.9 and 4.5.3.
 """
@@ -7,107 +7,86 @@ from __future__ import annotations
 
 import os
 import struct
-import zipfile
 import zlib
-from collections.abc import Iterator
 
 from tasks.sources.member import PIECE
 from tasks.sources.place import Handle
+from tasks.sources.zipdirectory import CENTRAL_MAGIC, DirectoryError, ZipEntry, entries_of
+from tasks.sources.zipnames import extra_fields, member_path
 
-_LOCAL = struct.Struct("<4s2B4HL2L2H")
-_LOCAL_MAGIC = b"PK\x03\x04"
+LOCAL = struct.Struct("<4s2B4HL2L2H")
+LOCAL_MAGIC = b"PK\x03\x04"
 _DESCRIPTOR_MAGIC = b"PK\x07\x08"
 _DESCRIPTOR_FOLLOWS = 0x8
-_UTF8_NAME = 0x800
 _IN_ZIP64_FIELD = 0xFFFFFFFF
+_DEFLATED = 8
+# What follows a whole directory.
+_AFTER_DIRECTORY = (b"PK\x05\x06", b"PK\x06\x06")
+# Of some million members.
+MAX_DIRECTORY = 512 * 1024 * 1024
 
 
-class WithTail:
-    """A file with a few bytes more behind its end, for zipfile looks for the central directory there."""
+def salvage(handle: Handle, encoding: str | None) -> tuple[list[ZipEntry], bool]:
+    """Return the members that are complete, from the first byte on up to the first that is not, and if those are all.
 
-    def __init__(self, handle: Handle, tail: bytes) -> None:
-        """Put `tail` behind the file."""
-        self._handle, self._tail = handle, tail
-        self._length = handle.seek(0, os.SEEK_END)
-        self._at = 0
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Move to a byte of the longer file."""
-        origin = (0, self._at, self._length + len(self._tail))[whence]
-        if origin + offset < 0:
-            raise OSError("seek before the start")
-        self._at = origin + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._at
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Return `size` bytes, fewer only at the end; all the rest when negative."""
-        stop = self._length + len(self._tail) if size < 0 else self._at + size
-        data = b""
-        if self._at < self._length:
-            self._handle.seek(self._at)
-            data = self._handle.read(min(stop, self._length) - self._at)
-        tail = self._tail[max(0, self._at + len(data) - self._length) : max(0, stop - self._length)]
-        self._at += len(data) + len(tail)
-        return data + tail
-
-
-def scan_local_headers(handle: Handle) -> Iterator[zipfile.ZipInfo]:
-    """Yield the members that are complete, from the first byte on up to the first that is not."""
+    They are all where a whole central directory follows them, however much stands behind it.
+    """
     length = handle.seek(0, os.SEEK_END)
     offset = 0
-    while (found := _member_at(handle, offset, length)) is not None:
-        info, offset = found
-        yield info
+    found: list[ZipEntry] = []
+    while (one := _member_at(handle, offset, length, encoding)) is not None:
+        entry, offset = one
+        found.append(entry)
+    listed = _directory_at(handle, offset, len(found), encoding)
+    return (listed, True) if listed else (found, False)
 
 
-def _member_at(handle: Handle, offset: int, length: int) -> tuple[zipfile.ZipInfo, int] | None:
+def _directory_at(handle: Handle, offset: int, count: int, encoding: str | None) -> list[ZipEntry]:
+    """Return the `count` entries of a whole central directory at `offset`, or none."""
+    handle.seek(offset)
+    if handle.read(len(CENTRAL_MAGIC)) != CENTRAL_MAGIC:
+        return []
+    handle.seek(offset)
+    rest = handle.read(MAX_DIRECTORY)
+    end = min((at for magic in _AFTER_DIRECTORY if (at := rest.find(magic)) >= 0), default=0)
+    try:
+        entries = list(entries_of(rest[:end], 0, encoding))
+    except DirectoryError:
+        return []
+    return entries if len(entries) == count else []
+
+
+def _member_at(handle: Handle, offset: int, length: int, encoding: str | None) -> tuple[ZipEntry, int] | None:
     """Return the member whose header stands at `offset` and where the next one starts; None if it is not whole."""
     handle.seek(offset)
-    header = handle.read(_LOCAL.size)
-    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_MAGIC):
+    header = handle.read(LOCAL.size)
+    if len(header) < LOCAL.size or not header.startswith(LOCAL_MAGIC):
         return None
-    _, _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = _LOCAL.unpack(header)
+    _, _, system, flags, method, _, _, crc, packed, size, name_length, extra_length = LOCAL.unpack(header)
     name, extra = handle.read(name_length), handle.read(extra_length)
-    info = zipfile.ZipInfo(_decode(name, flags))
-    info.header_offset, info.flag_bits, info.compress_type, info.CRC = offset, flags, method, crc
-    info.compress_size, info.file_size = _sizes(extra, packed, size)
-    start = offset + _LOCAL.size + name_length + extra_length
-    end: int | None = start + info.compress_size
+    packed, size = _sizes(extra, packed, size)
+    path = member_path(name, flags, system, extra, encoding)
+    entry = ZipEntry(path, name, flags, method, crc, packed, size, offset)
+    start = offset + LOCAL.size + name_length + extra_length
+    end: int | None = start + packed
     if flags & _DESCRIPTOR_FOLLOWS:
-        end = _apply_descriptor(handle, info, start)
-    return (info, end) if end is not None and end <= length else None
-
-
-def _decode(name: bytes, flags: int) -> str:
-    # zipfile compares the name with the header's when it opens the member: an undecodable one is its BadZipFile then.
-    return name.decode("utf-8", "replace") if flags & _UTF8_NAME else name.decode("cp437")
+        end = _apply_descriptor(handle, entry, start)
+    return (entry, end) if end is not None and end <= length else None
 
 
 def _sizes(extra: bytes, packed: int, size: int) -> tuple[int, int]:
     """Return compressed and full size in bytes, from the ZIP64 field where the header defers to it."""
-    if _IN_ZIP64_FIELD not in (packed, size):
-        return packed, size
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<2H", extra, at)
-        if kind == 1 and length >= 16 and at + 20 <= len(extra):
-            full, compressed = struct.unpack_from("<2Q", extra, at + 4)
-            return compressed, full
-        at += 4 + length
+    if _IN_ZIP64_FIELD in (packed, size):
+        for kind, content in extra_fields(extra):
+            if kind == 1 and len(content) >= 16:
+                full, compressed = struct.unpack_from("<2Q", content)
+                return compressed, full
     return packed, size
 
 
-def _apply_descriptor(handle: Handle, info: zipfile.ZipInfo, start: int) -> int | None:
+def _apply_descriptor(handle: Handle, entry: ZipEntry, start: int) -> int | None:
     """Take sizes and CRC from behind the data, whose end only inflating it can tell; returns where it all ends."""
-    if info.compress_type != zipfile.ZIP_DEFLATED or info.flag_bits & 1:
+    if entry.method != _DEFLATED or entry.flags & 1:
         return None
     found = _inflated_length(handle, start)
     if found is None:
@@ -120,7 +99,7 @@ def _apply_descriptor(handle: Handle, info: zipfile.ZipInfo, start: int) -> int 
             if len(tail) >= need and tail.startswith(magic):
                 crc, packed, size = struct.unpack_from(layout, tail, len(magic))
                 if packed == found:
-                    info.CRC, info.compress_size, info.file_size = crc, packed, size
+                    entry.crc, entry.packed, entry.size = crc, packed, size
                     return start + found + need
     return None
 

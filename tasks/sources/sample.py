@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tarfile
 import zipfile
@@ -106,6 +107,11 @@ def draw_sample(out: Path, *, seed: int = 7, identities: int = 200, looks: int =
                 (_write_tar if name.endswith(".tar") else _write_zip)(temp, files)
             counts[name] = len(files)
     return counts
+
+
+def is_drawn(member: str, width: int, height: int) -> bool:
+    """Tell by its name and size whether a picture is of the sample's faces.tar or other.zip, wherever these lie now."""
+    return (width, height) == (SIDE, SIDE) and re.fullmatch(r"(real|fake)/\d{4}_\d+\.jpg", member) is not None
 
 
 def _run(job: Job) -> list[tuple[str, bytes]]:

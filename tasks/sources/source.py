@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tasks.sources.member import Member, Shard, SourceError
+from tasks.sources.member import Member, NoDumpError, Shard, SourceError
 from tasks.sources.place import Place
+from tasks.sources.sidecars import annotated, annotated_rows, whole_samples
 
 # A shard of a stream carries its bytes, so it is closed early when its members are large photographs.
 SHARD_BYTES = 256 * 1024 * 1024
@@ -75,8 +76,8 @@ class Source(ABC):
             raise SourceError(f"{self.url}: member {member.path!r} cannot be read: {member.status} ({member.error})")
         return member.data
 
-    def _empty(self) -> SourceError:
-        return SourceError(f"{self.url}: holds no files; an empty {self.kind} cannot be what you meant")
+    def _empty(self) -> NoDumpError:
+        return NoDumpError(f"{self.url}: holds no files; an empty {self.kind} cannot be what you meant")
 
 
 class RowReader(Protocol):
@@ -91,7 +92,10 @@ class RowReader(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows of a source, from `first` on, as they travel: with what its index says of them, and of no others."""
+    """Some rows of a source, from `first` on, as they travel: with what its index says of them, and of few others.
+
+    Each entry has a `path`.
+    """
 
     first: int
     entries: Sequence[Any]
@@ -99,11 +103,12 @@ class Part:
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the rows from `start` up to, but not with, `stop`."""
-        return self.read(self.entries[start - self.first : stop - self.first])
+        return annotated_rows(self.entries, start - self.first, stop - self.first, self.read)
 
     def part(self, start: int, stop: int) -> RowReader:
-        """Return these rows alone."""
-        return Part(start, self.entries[start - self.first : stop - self.first], self.read)
+        """Return these rows with their sidecars."""
+        first, last = whole_samples(self.entries, start - self.first, stop - self.first)
+        return Part(first + self.first, [self.entries[row] for row in range(first, last)], self.read)
 
 
 class IndexedSource(Source):
@@ -122,10 +127,7 @@ class IndexedSource(Source):
         """Return the row of the first member with this path."""
 
     def part(self, start: int, stop: int) -> RowReader:
-        """Return what another process needs to read these rows: this source, which is opened and indexed again there.
-
-        A container whose entries can travel alone returns a Part.
-        """
+        """Return what another process needs to read these rows: this source, which is opened again there."""
         del start, stop
         return self
 
@@ -146,6 +148,39 @@ class IndexedSource(Source):
         if row is None:
             raise SourceError(f"{self.url}: has no member {path!r}")
         return self._bytes_of(next(self.rows(row, row + 1)))
+
+
+class ListedSource(IndexedSource):
+    """A container whose index is a list of entries, each with a `path`, of which some can travel alone."""
+
+    def __init__(
+        self,
+        place: Place,
+        reopen: Callable[[], Source],
+        entries: Sequence[Any],
+        read: Callable[[Place, Sequence[Any]], Iterator[Member]],
+    ) -> None:
+        """Hold the index; `read` opens the place anew at every call. Raises SourceError when there are no entries."""
+        super().__init__(place, reopen)
+        self._all = Part(0, entries, functools.partial(read, place))
+        if not len(entries):
+            raise self._empty()
+
+    def count(self) -> int:
+        """Return the number of entries, and one more for the unreadable rest of a damaged archive."""
+        return len(self._all.entries)
+
+    def rows(self, start: int, stop: int) -> Iterator[Member]:
+        """Read the members in these rows."""
+        return self._all.rows(start, stop)
+
+    def part(self, start: int, stop: int) -> RowReader:
+        """Return these rows as they travel, so that nobody indexes the container again; a download is opened there."""
+        return self if self.place.downloaded else self._all.part(start, stop)
+
+    def find(self, path: str) -> int | None:
+        """Return the row of the first member with this path."""
+        return next((row for row in range(self.count()) if self._all.entries[row].path == path), None)
 
 
 class Rows:
@@ -182,7 +217,7 @@ class StreamSource(Source):
     def members(self) -> Iterator[Member]:
         """Yield every member with its bytes, in the order of the stream; raises SourceError if there is none."""
         any_member = False
-        for member in self.stream():
+        for member in annotated(self.stream()):
             any_member = True
             yield member
         if not any_member:

@@ -6,7 +6,11 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """One input's outcome. `ok` and `no_face` are successes; every other value says why there are no pixels."""
+    """One input's outcome. `ok` and `no_face` are successes; every other value says why there are no pixels.
+
+    `metadata` (a sidecar, a label table) and `system_file` (what Macs, Windows and tools leave behind) are no pictures
+    and no failures.
+    """
 
     OK = "ok"
     NO_FACE = "no_face"
@@ -22,3 +26,8 @@ class Status(StrEnum):
     UNREADABLE = "unreadable"
     CRASHED = "crashed"
     METADATA = "metadata"
+    SYSTEM_FILE = "system_file"
+
+
+# Inputs in one of these are as they should be; all others have failed.
+NO_FAILURES = (Status.OK, Status.NO_FACE, Status.METADATA, Status.SYSTEM_FILE)

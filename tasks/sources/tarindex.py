@@ -31,6 +31,7 @@ class TarIndex:
         self._sizes = array("Q")
         self._runs: dict[int, tuple[tuple[int, int], ...]] = {}
         self._refused: dict[int, Member] = {}
+        self._last: dict[str, int] | None = None
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -46,6 +47,8 @@ class TarIndex:
     def append(self, entry: Entry | Member) -> None:
         """Add a row at the end."""
         row = len(self)
+        if self._last is not None:
+            self._last[entry.path] = row
         self._paths += entry.path.encode(*_ENCODING)
         self._path_ends.append(len(self._paths))
         self._offsets.append(entry.offset if isinstance(entry, Entry) else 0)
@@ -54,6 +57,12 @@ class TarIndex:
             self._refused[row] = entry
         elif entry.runs != _whole(entry.size):
             self._runs[row] = entry.runs
+
+    def last(self, path: str) -> int | None:
+        """Return the last row with this path. Paths are only looked up by hard links, which few archives have."""
+        if self._last is None:
+            self._last = {self.path(row): row for row in range(len(self))}
+        return self._last.get(path)
 
     def path(self, row: int) -> str:
         """Return the path in a row."""

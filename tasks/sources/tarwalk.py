@@ -15,11 +15,14 @@ from typing import Any, Protocol, cast
 
 import zstandard
 
+from tasks.sources.inflate import MAX_RATIO
 from tasks.sources.member import MAX_MEMBER_BYTES, PIECE, Member, clean_path, failed, path_fault, printable, too_large
 from tasks.sources.status import Status
 
 # Long names, PAX records and sparse maps of one member; real ones take a few hundred bytes.
 HEADER_BYTES = 64 * 1024 * 1024
+# So much may grow by more than MAX_RATIO: a blank picture is no bomb.
+FREE_BYTES = MAX_MEMBER_BYTES
 # Everything that tarfile and the decompressors raise on damaged content (SourceError means the file itself).
 DAMAGE = (
     tarfile.TarError,
@@ -45,6 +48,39 @@ class Stream(Protocol):
 
     def seek(self, offset: int, /) -> int:
         """Move to a byte further on."""
+
+
+class Position(Protocol):
+    """A file that tells how far it was read."""
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+
+
+class Guarded:
+    """A decompressor over a file, stopped where it makes far more of it than pictures can be packed into."""
+
+    def __init__(self, inflated: Stream, packed: Position) -> None:
+        """Compare what `inflated` gives with how far `packed` was read."""
+        self._inflated, self._packed = inflated, packed
+        self._made = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; raises tarfile.ReadError for a bomb."""
+        data = self._inflated.read(size)
+        self._made += len(data)
+        self._check()
+        return data
+
+    def seek(self, offset: int, /) -> int:
+        """Skip forward in pieces; raises tarfile.ReadError for a bomb."""
+        while self._made < offset and self.read(min(PIECE, offset - self._made)):
+            pass
+        return self._made
+
+    def _check(self) -> None:
+        if self._made > FREE_BYTES + MAX_RATIO * self._packed.tell():
+            raise tarfile.ReadError(f"it expands more than {MAX_RATIO}-fold, a decompression bomb")
 
 
 class Forward:
@@ -116,9 +152,21 @@ def _check_end(forward: Forward) -> None:
             raise tarfile.ReadError(f"data behind the end mark before byte {forward.tell()} (two tars in one file?)")
 
 
-def refused(info: tarfile.TarInfo) -> Member | None:
-    """Return the row of an entry that is never read (a path that climbs out, a link, a device, a giant), or None."""
-    path = clean_path(info.name)
+def tar_path(name: str, encoding: str | None) -> str:
+    """Return the path that tarfile's `name` means: UTF-8, or else in `encoding` where that is given; always Unicode."""
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        path = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        path = raw.decode(encoding, "backslashreplace") if encoding else name
+    return printable(clean_path(path))
+
+
+def refused(info: tarfile.TarInfo, path: str) -> Member | None:
+    """Return the row of an entry that is never read (a path that climbs out, a link, a device, a giant), or None.
+
+    A hard link has no data of its own: it is no regular file here.
+    """
     if fault := path_fault(path):
         return failed(path, Status.UNSAFE_PATH, f"{fault}; never opened")
     if not info.isreg():
@@ -129,8 +177,8 @@ def refused(info: tarfile.TarInfo) -> Member | None:
 
 
 def _kind(info: tarfile.TarInfo) -> str:
-    if info.issym() or info.islnk():
-        return f"a {'symbolic' if info.issym() else 'hard'} link to {printable(info.linkname)!r}"
+    if info.issym():
+        return f"a symbolic link to {printable(info.linkname)!r}"
     return "a device or pipe" if info.isdev() else f"a tar entry of type {info.type!r}"
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.params import CropParams, FauxfaceError
-from tasks.params.files import TEMP_PREFIX, sha256_file, write_json
+from tasks.params.files import appearing_folder, sha256_file, write_json
 from tasks.scoring.card import ARCHITECTURE, CARD, FILES, WEIGHTS, ModelCard, model_id
 from tasks.scoring.classifier import Classifier
 from tasks.training.export import export_scorer
@@ -48,7 +44,7 @@ def save_artefact(network: keras.Model, folder: Path, about: About, faces: NDArr
     `faces` (n, size, size, 3) uint8 RGB are scored by both forms of the network; raises FauxfaceError when a logit
     differs by more than TOLERANCE, or when the network cannot be exported.
     """
-    with _appearing(folder) as temp:
+    with appearing_folder(folder) as temp:
         write_network(network, temp)
         export_scorer(temp)
         card = _card(temp, network, about)
@@ -81,18 +77,3 @@ def keras_logits(network: keras.Model, faces: NDArray[np.uint8]) -> NDArray[np.f
     # Batch by batch: `predict` on an array goes through tf.data, which writes an error about itself to the terminal.
     batches = np.split(faces.astype(np.float32), range(32, len(faces), 32))
     return np.concatenate([np.asarray(model.predict_on_batch(batch), np.float32) for batch in batches]).reshape(-1)
-
-
-@contextmanager
-def _appearing(folder: Path) -> Iterator[Path]:
-    """Yield an empty sibling that takes the place of `folder` when all went well, and vanishes when not."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temp = folder.with_name(f"{TEMP_PREFIX}{uuid.uuid4().hex[:8]}-{folder.name}")
-    temp.mkdir()
-    try:
-        yield temp
-        if folder.exists():
-            shutil.rmtree(folder)
-        temp.replace(folder)
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)

@@ -15,13 +15,16 @@ from albumentations.augmentations.crops.transforms import CropSizeError
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
+from tasks.training.blend import self_blended
+from tasks.training.camera import Camera
 from tasks.training.equalise import Equalisation, equalise
 from tasks.training.jpeg import Jpeg
 from tasks.training.randaugment import RandAugment
 from tasks.training.recipes import TransformSpec
 
 # Transforms that a recipe may name beside those of albumentations.
-OWN = {"Jpeg": Jpeg, "RandAugment": RandAugment}
+OWN = {"Camera": Camera, "Jpeg": Jpeg, "RandAugment": RandAugment}
+BLENDING = 2  # a stream of random numbers of its own
 # What albumentations raises for bad arguments, and when a transform needs more than a picture of a face's size.
 UNFIT = (CropSizeError, ValueError, TypeError, KeyError, NotImplementedError, cv2.error)
 
@@ -29,11 +32,18 @@ UNFIT = (CropSizeError, ValueError, TypeError, KeyError, NotImplementedError, cv
 class Augmenter:
     """The transforms of a recipe; what becomes of a face depends on its seed alone, whichever thread does it.
 
-    With an `equalisation`, every face goes through that first.
+    With an `equalisation`, every face goes through that first; of real ones, the share `blended` becomes fakes before.
     """
 
-    def __init__(self, specs: Sequence[TransformSpec], size: int, equalisation: Equalisation | None = None) -> None:
+    def __init__(
+        self,
+        specs: Sequence[TransformSpec],
+        size: int,
+        equalisation: Equalisation | None = None,
+        blended: float = 0.0,
+    ) -> None:
         self._equalisation = equalisation
+        self._blended = blended
         # Built once: how albumentations reports a bad argument (see build_transform) is no matter for threads.
         self._built = albumentations.Compose([build_transform(spec) for spec in specs])
         self._threads = threading.local()
@@ -57,6 +67,13 @@ class Augmenter:
             return np.asarray(pipeline(image=image)["image"])
         except UNFIT as error:
             raise FauxfaceError(f"augmentation: a transform does not take a face: {_said(error)}") from None
+
+    def labelled(self, image: NDArray[np.uint8], label: float, seed: Sequence[int]) -> tuple[NDArray[np.uint8], float]:
+        """Return the augmented image and its label, which is 1 if a real face (0) was blended into itself."""
+        random = np.random.default_rng((BLENDING, *seed))
+        if label == 0 and random.random() < self._blended:
+            image, label = self_blended(image, random), 1.0
+        return self(image, seed), label
 
     def _pipeline(self) -> albumentations.Compose:
         """Return this thread's own pipeline: albumentations keeps random state inside its transforms."""

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write
+from tasks.training.averages import averaged_weights
 from tasks.training.loader import FaceBatches
 from tasks.training.state import Progress, TrainingState
 
@@ -127,7 +128,7 @@ class KeepProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         sign = 1 if mode_of(self._figure) == "max" else -1
         if progress.best_value is None or sign * value > sign * progress.best_value:
             progress.best_value, progress.best_epoch = value, progress.epochs
-            progress.best = self.model.get_weights()
+            progress.best = averaged_weights(self.model)
 
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

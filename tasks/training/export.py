@@ -12,16 +12,21 @@ import sys
 import tempfile
 from importlib.abc import MetaPathFinder
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasks.own_process import own_command
 from tasks.params import FauxfaceError
 from tasks.scoring.card import SCORER
 
+if TYPE_CHECKING:
+    import openvino
+
 
 def export_scorer(folder: Path) -> None:
     """Write scorer.xml and scorer.bin beside the network in `folder`: the same input, the logit (n, 1) as output.
 
-    A network without a verdict keeps its own output.
+    A second output are the features (n, d) that the logit is made of, where they are few enough to tell a face that is
+    unlike those trained on. A network without a verdict keeps its own output.
 
     Raises FauxfaceError with what the exporting process said when it failed.
     """
@@ -38,12 +43,12 @@ def main() -> None:
     sys.meta_path.insert(0, _Hidden())
     from tasks.training.channels_first import channels_first
     from tasks.training.network_file import read_network
-    from tasks.training.zoo import ends_in_verdict, logit_model
+    from tasks.training.zoo import ends_in_verdict, logit_and_features
 
     folder = Path(sys.argv[1])
     network = read_network(folder)
     if ends_in_verdict(network):
-        network = logit_model(network)
+        network = logit_and_features(network)
     with tempfile.TemporaryDirectory(dir=folder) as temp:
         network = channels_first(network)
         network.export(f"{temp}/{SCORER}", format="openvino", verbose=False)
@@ -54,14 +59,21 @@ def _finished(exported: Path, path: Path) -> None:
     """Write the exported graph to `path` as the scorer needs it."""
     import openvino
 
-    from tasks.training.graph import free_batch, logits_by_columns, means_by_products, moments_by_rows
-
     graph = openvino.Core().read_model(exported)
-    free_batch(graph)
-    moments_by_rows(graph)
-    means_by_products(graph)
-    logits_by_columns(graph)
+    _free_batch(graph)
     openvino.serialize(graph, path)
+
+
+def _free_batch(graph: openvino.Model) -> None:
+    """Let `graph` take any number of images: Keras lets Flatten expect the one it traced with."""
+    from openvino import opset13
+
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() == "Reshape" and node.input(0).get_partial_shape()[0].is_dynamic:
+            shape = node.input_value(1).get_node().data.copy()
+            shape[0] = -1
+            node.input(1).replace_source_output(opset13.constant(shape).output(0))
+            graph.validate_nodes_and_infer_types()  # what follows a Reshape only now has a free batch as well
 
 
 class _Hidden(MetaPathFinder):

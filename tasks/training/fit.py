@@ -9,10 +9,10 @@ from pathlib import Path
 import keras
 
 from tasks.params import FauxfaceError
+from tasks.training.averages import UseAverages
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
-from tasks.training.probe import fit_probe
 from tasks.training.recipes import Phase
 from tasks.training.state import Progress, Saved, TrainingState
 from tasks.training.zoo import logit_model, set_trainable
@@ -60,7 +60,7 @@ def fit(
     progress = saved.progress if saved else Progress()
     resumed_after = progress.epochs
     for phase in phases[progress.phase :]:
-        set_trainable(model, "head" if phase.method == "ridge" else phase.trainable)
+        set_trainable(model, phase.trainable)
         _fit_phase(trained, phase, faces_of(phase), progress, saved, record)
         trained.set_weights(progress.best)
         saved = None
@@ -81,9 +81,6 @@ def _fit_phase(
     if progress.epochs == end or _stopped(progress):
         return
     callbacks = _callbacks(phase, faces, progress, record)
-    if phase.method == "ridge":
-        fit_probe(model, faces, callbacks, progress.epochs)
-        return
     model.fit(
         spread(faces.train),
         validation_data=spread(faces.valid),
@@ -98,10 +95,10 @@ def _fit_phase(
 
 def _callbacks(phase: Phase, faces: PhaseFaces, progress: Progress, record: Record) -> list[keras.callbacks.Callback]:
     deciding = _deciding(phase)
-    callbacks = [TellEpoch(faces.train), StopAtNaN(phase.name, faces.members), *deciding]
+    callbacks = [TellEpoch(faces.train), UseAverages(), StopAtNaN(phase.name, faces.members), *deciding]
     if record.show:
         callbacks.append(ShowProgress(phase.name, progress.began + phase.epochs, len(faces.train)))
-    keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, len(faces.rows.labels))
+    keep = KeepProgress(record.state, progress, record.history, deciding, phase.keep_best, faces.train.draws)
     return [*callbacks, keep]
 
 
@@ -111,7 +108,8 @@ def compile_for(model: keras.Model, phase: Phase, batches: int) -> None:
         keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0),
         keras.metrics.AUC(name="auc", from_logits=True),
     ]
-    model.compile(_optimizer(phase, batches), keras.losses.BinaryCrossentropy(from_logits=True), metrics=metrics)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=phase.label_smoothing)
+    model.compile(_optimizer(phase, batches), loss, metrics=metrics)
 
 
 def _optimizer(phase: Phase, batches: int) -> keras.optimizers.Optimizer:
@@ -124,7 +122,7 @@ def _optimizer(phase: Phase, batches: int) -> keras.optimizers.Optimizer:
 
 
 def _rate(phase: Phase, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if phase.schedule == "plateau" or phase.method == "ridge":
+    if phase.schedule == "plateau":
         return phase.learning_rate
     if phase.schedule == "step":
         return keras.optimizers.schedules.ExponentialDecay(

@@ -84,8 +84,10 @@ class CropStore:
 class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """Batches (pixels (n, size, size, 3) uint8, labels (n, 1) float32) for `fit`, `evaluate` and `predict`.
 
-    With `shuffle` each epoch has its own order; set `epoch` before it begins. Without an augmenter the pixels are the
-    stored ones. While one batch is used, `workers` threads make the next ones.
+    With `shuffle` each epoch has its own order; set `epoch` before it begins. With `shares` (n,), which add up to 1, an
+    epoch takes each face as often as its share of `draws` says, and real and fake ones in turn. Without
+    an augmenter the pixels are the stored ones; with one that blends, some reals become fakes. While one batch is used,
+    `workers` threads make the next ones.
 
     Those threads are not Keras' own: with more than one worker its `fit` looks at a first batch on JAX and PyTorch
     (Keras 3.15), keeps what was read ahead of that, and then feeds some batches of the first epoch twice and others not
@@ -100,6 +102,8 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         *,
         seed: int = 0,
         shuffle: bool = False,
+        shares: NDArray[np.float64] | None = None,
+        draws: int | None = None,
         augmenter: Augmenter | None = None,
         workers: int = 1,
     ) -> None:
@@ -110,6 +114,8 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         self._batch_size = batch_size
         self._seed = seed
         self._shuffle = shuffle
+        self._shares = shares
+        self.draws = len(labels) if draws is None else draws
         self._augmenter = augmenter
         self._orders: dict[int, NDArray[np.int64]] = {}
         self._threads = ThreadPoolExecutor(max(workers, 1))
@@ -123,7 +129,7 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
-        return math.ceil(len(self._labels) / self._batch_size)
+        return math.ceil(self.draws / self._batch_size)
 
     def __getitem__(self, index: int) -> Batch:
         """Return batch `index` of the current epoch and have those after it made; any thread may ask."""
@@ -136,17 +142,20 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         return batch.result()
 
     def _make(self, epoch: int, index: int) -> Batch:
-        chosen = self.order(epoch)[index * self._batch_size : (index + 1) * self._batch_size]
-        pixels = self._store.pixels(chosen)
+        first = index * self._batch_size
+        chosen = self.order(epoch)[first : first + self._batch_size]
+        pixels, labels = self._store.pixels(chosen), self._labels[chosen]
         if self._augmenter is not None:
-            for row, position in enumerate(chosen):
-                pixels[row] = self._augmenter(pixels[row], (AUGMENTATION, self._seed, epoch, int(position)))
-        return pixels, self._labels[chosen]
+            for row in range(len(chosen)):
+                seed = (AUGMENTATION, self._seed, epoch, first + row)  # a place in the order: a face may come twice
+                pixels[row], labels[row] = self._augmenter.labelled(pixels[row], labels[row, 0], seed)
+        return pixels, labels
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Return the order in which an epoch visits the faces: a permutation decided by the seed and the epoch.
+        """Return the order in which an epoch visits the faces, (draws,) positions, decided by the seed and the epoch.
 
-        Where not all shards fit into memory, they are drawn in random order and shuffled in groups that do fit.
+        A permutation, or with shares some faces several times and others not at all. Where not all shards fit into
+        memory, they are drawn in random order and shuffled in groups that do fit.
         """
         order = self._orders.get(epoch)
         if order is None:
@@ -162,4 +171,30 @@ class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no 
         drawn = [blocks[number] for number in random.permutation(len(blocks))]
         step = self._store.blocks_at_once()
         groups = [np.concatenate(drawn[start : start + step]) for start in range(0, len(drawn), step)]
-        return np.concatenate([random.permutation(group) for group in groups])
+        if self._shares is None:
+            return np.concatenate([random.permutation(group) for group in groups])
+        times = drawn_times(self._shares, self.draws, random)
+        return np.concatenate([self._in_turn(np.repeat(group, times[group]), random) for group in groups])
+
+    def _in_turn(self, positions: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+        """Return positions shuffled so that any stretch of them has as much of each class as all of them."""
+        shuffled = random.permutation(positions)
+        fake = self._labels[shuffled, 0] == 1
+        places = np.empty(len(shuffled))
+        for chosen in (fake, ~fake):
+            count = int(np.count_nonzero(chosen))
+            places[chosen] = (np.arange(count) + random.random()) / max(count, 1)
+        return shuffled[np.argsort(places, kind="stable")]
+
+
+def drawn_times(shares: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return how often each of n faces is taken in `draws` by their shares: the expected number, rounded at random.
+
+    The draws lie at equal distances (systematic sampling), so that the numbers add up to `draws` exactly.
+    """
+    order = random.permutation(len(shares))
+    ends = np.floor(np.cumsum(shares[order] * draws) + random.random()).astype(np.int64)
+    ends[-1] = draws  # whatever the sum was rounded to
+    times = np.empty(len(shares), np.int64)
+    times[order] = np.diff(ends, prepend=0)
+    return times

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from tasks.scoring.crops import by_shard, read_shard
 from tasks.training.augment import Augmenter
 from tasks.training.loader import CropStore, FaceBatches
-from tasks.training.recipes import Phase, Recipe, TransformSpec
-from tasks.training.splits import Split, at_most, of_phase
+from tasks.training.recipes import Phase, Recipe
+from tasks.training.splits import Split, of_phase
 
-MIRROR = (TransformSpec(name="HorizontalFlip", arguments={"p": 1.0}),)
 NAMED = 3  # faces of a batch that an error names
 
 
 @dataclass(frozen=True)
 class PhaseFaces:
-    """What one phase trains on and chooses by; `further` are the training faces again (ridge phases)."""
+    """What one phase trains on and chooses by."""
 
     train: FaceBatches
     valid: FaceBatches
@@ -29,7 +28,6 @@ class PhaseFaces:
     rows: Split
     faces: Path
     batch_size: int
-    further: tuple[FaceBatches, ...] = ()
 
     def members(self, epoch: int, batch: int) -> list[str]:
         """Return where the first faces of a training batch come from, as `dataset/member`."""
@@ -55,25 +53,14 @@ class TrainingFaces:
         self._kept: tuple[tuple[tuple[str, ...] | None, int], dict[str, CropStore]] | None = None
 
     def of(self, phase: Phase) -> PhaseFaces:
-        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do.
-
-        Those of a ridge phase are of as many faces as `phase.faces` looks allow, in their order: as they are stored;
-        `further` are the same mirrored and, where the phase changes anything, changed.
-        """
+        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do."""
         splits = of_phase(self._splits, phase)
-        ridge = phase.method == "ridge"
-        if phase.most_faces is not None:
-            splits["train"] = at_most(splits["train"], phase.most_faces, self._seed)
         stores = self._stores(phase.datasets, splits)
-        weights = balanced_weights(splits["train"].labels) if self._recipe.class_weights else None
-        train, further = self._augmented(stores["train"], splits["train"], phase), ()
-        if ridge:
-            changed = (train,) if phase.changes else ()
-            mirrored = phase.model_copy(update={"augmentation": MIRROR, "equalise": None})
-            further = (self._augmented(stores["train"], splits["train"], mirrored), *changed)
-            train = self._plain(stores["train"], splits["train"])
+        weighted = self._recipe.class_weights and phase.draw == "faces"
+        weights = balanced_weights(splits["train"].labels) if weighted else None
+        train = self._augmented(stores["train"], splits["train"], phase)
         valid = self._plain(stores["valid"], splits["valid"])
-        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size, further)
+        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
 
     def _augmented(self, store: CropStore, split: Split, phase: Phase) -> FaceBatches:
         return FaceBatches(
@@ -81,8 +68,10 @@ class TrainingFaces:
             split.labels,
             self._recipe.batch_size,
             seed=self._seed,
-            shuffle=phase.method == "gradient",
-            augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise),
+            shuffle=True,
+            shares=source_shares(split, phase.self_blended) if phase.draw == "sources" else None,
+            draws=max(len(split.labels), phase.least_draws) if phase.draw == "sources" else None,
+            augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise, phase.self_blended),
             workers=self._workers,
         )
 
@@ -101,6 +90,20 @@ class TrainingFaces:
             made = {name: CropStore(split.rows, self._faces, size, self._workers) for name, split in splits.items()}
             self._kept = (key, made)
         return self._kept[1]
+
+
+def source_shares(split: Split, blended: float) -> NDArray[np.float64]:
+    """Return the share of an epoch, (n,), that each face has when its data sets are balanced; they add up to 1.
+
+    Half of what the network sees is fake, `blended` reals among them; within a class, a data set of n faces has a share
+    in proportion to the square root of n.
+    """
+    real = 0.5 / (1 - blended)
+    shares = split.rows.groupby(["dataset", "label"])["label"].transform("size").to_numpy(np.float64) ** -0.5
+    for label, share in ((0, real), (1, 1 - real)):
+        chosen = split.labels == label
+        shares[chosen] *= share / shares[chosen].sum()
+    return shares
 
 
 def balanced_weights(labels: NDArray[np.int8]) -> dict[int, float]:

@@ -4,6 +4,7 @@ the call."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,11 @@ from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
+from tasks.training.answers import with_three_answers
 from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.recipes import Recipe, load_recipe
-from tasks.training.splits import Split, of_phase, read_split, with_fakes
+from tasks.training.reference import REFERENCE, packaged_weights
+from tasks.training.splits import Split, of_phase, read_split
 
 if TYPE_CHECKING:
     import keras
@@ -53,42 +56,37 @@ def train(
     *,
     workers: int,
     progress: bool,
+    families: Mapping[str, str] | None = None,
 ) -> TrainResult:
     """Train on `manifests`/train.parquet, choose on valid.parquet, and write the artefact to `out`.
 
     `faces` holds the shards; `history` becomes a CSV with a row an epoch; `state` is the folder from which a killed
-    training goes on, removed at the end. Raises FauxfaceError for a recipe, manifest or shard that cannot be used, and
-    for a loss that is no number.
+    training goes on, removed at the end; `families` names the families of data sets' fakes, for the card. Raises
+    FauxfaceError for a recipe, manifest or shard that cannot be used, and for a loss that is no number.
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
-    left_out, taken, heads = {}, np.zeros(len(splits["train"].rows), bool), []
+    taken = np.zeros(len(splits["train"].rows), bool)
     for phase in recipe.stages():
         used = of_phase(splits, phase)["train"]  # raises now what would end the training hours from here
-        left_out[phase.name] = phase.left_out(len(used.rows))
         taken |= splits["train"].rows["face_id"].isin(used.rows["face_id"]).to_numpy()
-        if phase.method == "ridge":
-            heads = with_fakes(used)
-            recipe = recipe.with_heads(len(heads))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
     from tasks.training.fit import Record, fit
     from tasks.training.phases import TrainingFaces
     from tasks.training.state import TrainingState
 
-    # What a ridge phase solves for are the features that the saved network computes, which is f32.
-    closed = params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
-    precision = "f32" if closed else choose_precision(params.precision)
+    precision = choose_precision(params.precision)
     network = _network(recipe, params.seed, precision)
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
     fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
-    card = _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    card = with_three_answers(out, manifests, faces, workers, families)
     about_faces = {
         "train_faces": int(taken.sum()),
-        "left_out": left_out,
         "valid_faces": len(splits["valid"].rows),
-        "nothing_learnt": _nothing_learnt(network, heads) if _tells(card) else with_fakes(splits["train"]),
+        "tells_apart": _tells(card),
     }
     kept.remove()
     return TrainResult(card, _report(card, fitted, about_faces, precision))
@@ -104,7 +102,7 @@ def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe:
         if not path.is_file():
             raise FauxfaceError(f"{path}: there is no such shard. Make it with `fauxface crop` or `dvc pull`.")
         digest.update(sha256_file(path).encode())
-    weights = Path(recipe.weights)
+    weights = packaged_weights() if recipe.weights == REFERENCE else Path(recipe.weights)
     given = {"weights": sha256_file(weights)} if weights.is_file() else {}
     return {**hashes, "faces": digest.hexdigest(), **given}
 
@@ -146,11 +144,9 @@ def _save(
     data: dict[str, str],
 ) -> ModelCard:
     """Fit temperature and threshold on the validation split and write the artefact."""
-    from tasks.training.artefact import About, save_artefact
-    from tasks.training.frozen import Frozen
-    from tasks.training.zoo import logit_model
+    from tasks.training.artefact import About, keras_logits, save_artefact
 
-    logits = Frozen(logit_model(network))(batches)[:, 0]
+    logits = np.concatenate([keras_logits(network, batches[number][0]) for number in range(len(batches))])
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
     threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
@@ -178,14 +174,6 @@ def _tells(card: ModelCard) -> bool:
     """Return whether the model calls some validation faces fake and others real."""
     counts = card.valid["confusion"]
     return counts["fake_as_fake"] + counts["real_as_fake"] not in (0, card.valid["n"])
-
-
-def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:
-    """Return those of the data sets with `heads` of their own whose head has no weights."""
-    from tasks.training.zoo import linear_layer
-
-    kernel = linear_layer(network).get_weights()[0]
-    return [name for number, name in enumerate(heads) if not kernel[:, number].any()]
 
 
 def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precision: Precision) -> dict[str, Any]:

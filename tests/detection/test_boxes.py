@@ -137,3 +137,79 @@ def test_offsets_and_landmarks_are_fractions_of_a_box_counted_inclusively() -> N
     assert regress(box, np.array([[0.5, 0, -0.5, 0.1]], np.float32)).tolist() == [[20, 20, 19, 41]]
     outputs = np.array([[0, 1, 0.5, 0, 1, 0, 0, 0.5, 1, 1]], np.float32)
     assert place_landmarks(box, outputs).tolist() == [[[9, 19], [29, 19], [19, 29], [9, 39], [29, 39]]]
+
+
+@st.composite
+def crowded(draw: Any) -> Float:
+    """Boxes of a few whole pixels: many overlap by exactly a half, a third or a quarter."""
+    count = draw(st.integers(0, 12))
+    corner = draw(arrays(np.float32, (count, 2), elements=st.integers(0, 3).map(float)))
+    return np.concatenate(
+        [corner, corner + draw(arrays(np.float32, (count, 2), elements=st.integers(1, 3).map(float)))], axis=1
+    )
+
+
+@pytest.mark.parametrize("over", ["union", "smaller"])
+@settings(max_examples=150)
+@given(boxes=crowded(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.25, 0.5, 1.0]))
+def test_of_equal_scores_the_one_further_left_then_up_stays_and_an_overlap_of_the_threshold_is_none(
+    over: Any, boxes: Float, seed: int, threshold: float
+) -> None:
+    random = np.random.default_rng(seed)
+    boxes = np.unique(boxes, axis=0)
+    scores, group = random.integers(0, 3, len(boxes)).astype(np.float32), random.integers(0, 2, len(boxes))
+
+    def better(j: int, i: int) -> bool:
+        if scores[i] != scores[j] or (boxes[i, :2] == boxes[j, :2]).all():
+            return bool(scores[j] > scores[i])
+        return tuple(boxes[j, :2].tolist()) < tuple(boxes[i, :2].tolist())
+
+    kept = suppress(group, boxes, scores, threshold, over)
+    for i in range(len(boxes)):
+        rivals = [
+            j
+            for j in range(len(boxes))
+            if j != i and group[j] == group[i] and plain_overlap(boxes[i], boxes[j], over) > threshold
+        ]
+        twins = [j for j in rivals if scores[i] == scores[j] and (boxes[i, :2] == boxes[j, :2]).all()]
+        if not twins:  # of boxes with the same corner and score either may stay
+            assert kept[i] == (not any(better(j, i) for j in rivals))
+
+
+@settings(max_examples=100)
+@given(boxes=crowded(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.25, 0.5, 1.0]))
+def test_an_overlap_of_exactly_the_threshold_is_not_near(boxes: Float, seed: int, threshold: float) -> None:
+    some = np.random.default_rng(seed).random(len(boxes)) < 0.5
+    expected = [
+        any(j != i and some[j] and plain_overlap(boxes[i], boxes[j]) > threshold for j in range(len(boxes)))
+        for i in range(len(boxes))
+    ]
+    assert near(np.zeros(len(boxes), np.int64), boxes, some, threshold).tolist() == expected
+
+
+def test_who_is_suppressed_by_hand() -> None:
+    half = np.array([[0, 0, 2, 1], [0, 0, 1, 1]], np.float32)  # they share 1 of 2
+    scores, one = np.array([0.5, 0.9], np.float32), np.zeros(2, np.int64)
+    assert suppress(one, half, scores, 0.5).tolist() == [True, True]
+    assert suppress(one, half, scores, 0.49).tolist() == [False, True]
+    assert suppress(one, half, scores, 0.5, "smaller").tolist() == [False, True]
+    assert suppress(np.array([0, 1]), half, scores, 0.1).tolist() == [True, True]
+    for boxes in ([[1, 0, 5, 4], [0, 0, 4, 4]], [[0, 1, 4, 5], [0, 0, 4, 4]]):  # the left one, then the upper one
+        assert suppress(one, np.array(boxes, np.float32), np.array([0.7, 0.7], np.float32), 0.3).tolist() == [
+            False,
+            True,
+        ]
+
+
+def test_boxes_without_an_area_overlap_nothing() -> None:
+    flat = np.array([[1, 1, 1, 5], [0, 0, 4, 4], [3, 3, 1, 1]], np.float32)
+    assert suppress(np.zeros(3, np.int64), flat, np.ones(3, np.float32), 0.0).tolist() == [True] * 3
+    assert iou(flat, flat)[0].tolist() == [0, 0, 0]
+    assert inside(flat[:1], flat[1:2]).tolist() == [0]
+
+
+def test_corners_of_boxes_by_hand() -> None:
+    box = np.array([[2, 3, 10, 7]], np.float32)
+    assert to_xywh(box).tolist() == [[2, 3, 8, 4]]
+    assert to_square(box).tolist() == [[2, 1, 10, 9]]
+    assert clip(np.array([[-1, -2, 30, 40]], np.float32), 20, 10).tolist() == [[0, 0, 20, 10]]

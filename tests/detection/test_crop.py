@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.detection.crop import crop_face, crop_side
+from tasks.detection.crop import crop_face, crop_side, native_reduction, window_start
 from tasks.params import CropParams
 
 Pixels = NDArray[np.uint8]
@@ -88,3 +90,44 @@ def test_a_turned_square_beyond_the_corner_counts_as_padding() -> None:
 def test_same_input_same_bytes() -> None:
     arguments: Any = (coordinates(), box(20.3, 31.7, 55.5, 61.1), POINTS, resampled(align=True))
     assert crop_face(*arguments).rgb.tobytes() == crop_face(*arguments).rgb.tobytes()
+
+
+@given(centre=st.floats(-50, 350), length=st.integers(1, 300), size=st.integers(1, 300))
+def test_a_window_holds_as_much_picture_as_it_can_and_moves_no_more_than_it_must(
+    centre: float, length: int, size: int
+) -> None:
+    start = window_start(centre, length, size)
+    shared = min(start + size, length) - max(start, 0)
+    assert shared == min(size, length)
+    wanted = round(centre - size / 2)
+    best = [place for place in range(-size, length + 1) if min(place + size, length) - max(place, 0) == shared]
+    assert abs(start - wanted) == min(abs(place - wanted) for place in best)
+
+
+@given(side=st.floats(1, 5000), size=st.integers(32, 512))
+def test_the_reduction_brings_a_face_nearest_to_the_crop(side: float, size: int) -> None:
+    params = CropParams(size=size, margin=0, scale="native")
+    reduction = native_reduction(box(0, 0, side, side / 2), params)
+    side = float(np.float32(side))
+    if reduction is None:
+        assert side < size / np.sqrt(2)
+    else:
+        assert reduction & (reduction - 1) == 0
+        assert side / reduction < size * np.sqrt(2)
+        assert reduction == 1 or side / reduction >= size / np.sqrt(2)
+        assert side >= size / np.sqrt(2)
+
+
+def test_the_side_of_a_square_is_the_longer_one_with_both_margins() -> None:
+    params = resampled(margin=0.25)
+    assert crop_side(box(5, 6, 40, 20), params) == crop_side(box(5, 6, 20, 40), params) == 60
+    assert native_reduction(box(0, 0, 900, 900), params) is None, "only `native` cuts without resampling"
+
+
+def test_a_window_larger_than_the_picture_records_what_is_missing() -> None:
+    params = CropParams(size=64, margin=0, scale="native", reencode=None)
+    crop = crop_face(coordinates(50), box(0, 0, 60, 60), POINTS, params)
+    assert crop.padding == pytest.approx(1 - 50 * 50 / 64**2)
+    wide = crop_face(coordinates(200)[:40], box(60, 0, 60, 60), POINTS, params)
+    assert wide.padding == pytest.approx(1 - 40 / 64)
+    assert wide.rgb[32, 0, 0] == 90 - 32

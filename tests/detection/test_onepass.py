@@ -142,6 +142,15 @@ def test_which_face_is_kept(keep: str, index: int) -> None:
     assert kept(Detections(), keep, 100, 100) == []
 
 
+def test_the_largest_face_has_the_largest_area_and_the_most_central_one_the_nearest_centre() -> None:
+    boxes = np.array([[0, 0, 50, 10], [0, 60, 24, 24], [70, 0, 10, 52]], np.float32)  # 500, 576 and 520 pixels
+    found = Detections(boxes, np.array([0.9, 0.9, 0.8], np.float32), np.zeros((3, 5, 2), np.float32), Status.OK)
+    assert kept(found, "largest", 100, 100) == [1]
+    assert kept(found, "most_confident", 100, 100) == [0], "of two alike the first"
+    assert kept(found, "centre", 150, 52) == [2]
+    assert kept(found, "centre", 24, 144) == [1]
+
+
 def test_one_detector_serves_a_process() -> None:
     assert shared_detector(CropParams(margin=0.1)) is shared_detector(CropParams(margin=0.2))
 

@@ -170,3 +170,15 @@ def test_an_ideal_face_has_quality_1() -> None:
     assert quality(1e9, 500, Pose(0, 0, 0), 0) == pytest.approx(1)
     assert quality(100, 500, Pose(0, 0, 0), 0) == pytest.approx(0.5**0.25)
     assert quality(0, 500, Pose(0, 0, 0), 0) == 0
+
+
+def test_quality_by_hand() -> None:
+    """Each part alone, and all at once: the fourth root of their product."""
+    front = Pose(0, 0, 0)
+    assert quality(1e12, 56, front, 0) == pytest.approx(0.5**0.25)
+    assert quality(1e12, 112, Pose(60, 0, 0), 0) == pytest.approx(0.5**0.25)
+    assert quality(1e12, 112, Pose(0, -60, 0), 0) == pytest.approx(0.5**0.25)
+    assert quality(1e12, 112, front, 0.5) == pytest.approx(0.5**0.25)
+    assert quality(300, 28, Pose(60, 60, 0), 0.25) == pytest.approx((0.75 * 0.25 * 0.25 * 0.75) ** 0.25)
+    assert quality(1e12, 500, Pose(100, 0, 0), 0) == quality(1e12, 500, Pose(0, 100, 0), 0) == 0
+    assert quality(1e12, 500, Pose(100, 100, 0), 0) == 0, "a head seen from behind is not looked at from the front"

@@ -81,3 +81,30 @@ def test_one_class_or_one_group_has_no_interval_where_there_is_nothing_to_say() 
     assert bounds["accuracy_real"] is bounds["roc_auc"] is bounds["precision"] is None
     alone = intervals(ones, np.linspace(0, 1, 20), np.full(20, "same", object), 0.5, 100, seed=1)
     assert set(alone.values()) == {None}
+
+
+def test_an_interval_is_that_of_a_plain_bootstrap() -> None:
+    """Groups of one to three rows drawn by NumPy, figures of the drawn rows by scikit-learn, two percentiles."""
+    labels, p_fake = sample(40, 3)
+    groups = np.repeat(each(20), [1, 2, 3, 2] * 5).astype(object)
+    bounds = intervals(labels, p_fake, groups, 0.5, 200, seed=7)
+    random = np.random.default_rng(7)
+    names, numbers = np.unique(groups.astype(str), return_inverse=True)
+    draws = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=200)
+    figures = [summary(np.repeat(labels, draw[numbers]), np.repeat(p_fake, draw[numbers]), 0.5) for draw in draws]
+    for name in INTERVALS:
+        known = [figure[name] for figure in figures if figure[name] is not None]
+        assert bounds[name] == pytest.approx(np.percentile(known, [2.5, 97.5])), name
+
+
+def test_a_probability_at_the_threshold_is_fake_in_every_draw() -> None:
+    labels, p_fake = np.array([1, 1, 0, 0]), np.array([0.5, 0.5, 0.4, 0.4])
+    assert intervals(labels, p_fake, each(4), 0.5, 50, seed=1)["accuracy"] == [1, 1]
+
+
+def test_two_groups_have_an_interval_and_one_has_none() -> None:
+    labels, p_fake = np.array([1, 0, 1, 0]), np.array([0.9, 0.1, 0.2, 0.3])
+    two = intervals(labels, p_fake, np.array(["a", "a", "b", "b"], object), 0.5, 50, seed=1)
+    assert two["accuracy"] == [0.5, 1]
+    none = intervals(np.array([], int), np.array([]), np.array([], object), 0.5, 50, seed=1)
+    assert set(none.values()) == {None}

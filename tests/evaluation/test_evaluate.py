@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.evaluation.baseline import TrivialBaseline
+from tasks.evaluation.confidence import intervals
 from tasks.evaluation.evaluate import ERRORS_SHOWN, evaluate
 from tasks.evaluation.metrics import confusion
 from tasks.params import EvaluateParams, FauxfaceError
@@ -29,6 +30,8 @@ def frame(dataset: str, n: int, seed: int, label: int | None = None, skill: floa
             "label": labels.astype(np.int8),
             "logit": logits.astype(np.float32),
             "p_fake": (1 / (1 + np.exp(-logits))).astype(np.float32),
+            "verdict": np.where(np.abs(logits) < 0.5, "unsure", np.where(logits > 0, "fake", "real")),
+            "verdict_reason": np.where(np.abs(logits) < 0.5, "borderline", None),
             "width": 256,
             "height": 256,
             "file_bytes": random.integers(8_000, 20_000, n),
@@ -230,3 +233,52 @@ def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str,
 def test_an_empty_split_is_an_error(splits: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(FauxfaceError, match="the test split holds no faces"):
         evaluate(splits["train"], splits["valid"], splits["test"].head(0), 0.5, 0.9, PARAMS)
+
+
+def test_intervals_are_drawn_by_group_and_counted_so(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+    test = splits["test"]
+    for name, rows in (("overall", test), ("in_domain", test[test["dataset"] == "ffhq"])):
+        groups = rows["group"].to_numpy(object)
+        expected = intervals(
+            rows["label"].to_numpy(), rows["p_fake"].to_numpy(float), groups, 0.5, PARAMS.bootstrap, PARAMS.seed
+        )
+        assert report[name]["groups"] == len(set(groups)) < len(rows)
+        assert report[name]["intervals"] == {
+            figure: bounds and pytest.approx(bounds, abs=1e-6) for figure, bounds in expected.items()
+        }
+
+
+def test_one_video_of_many_faces_has_no_interval(splits: dict[str, pd.DataFrame]) -> None:
+    one = splits["test"].assign(group="video")
+    found = evaluate(splits["train"], splits["valid"], one, 0.5, 0.9, PARAMS).report["overall"]
+    assert found["groups"] == 1
+    assert set(found["intervals"].values()) == set(found["baseline"]["intervals"].values()) == {None}
+
+
+def test_the_baseline_is_measured_at_its_own_threshold_on_the_same_rows(splits: dict[str, pd.DataFrame]) -> None:
+    rows = {name: each.assign(width=np.where(each["label"] == 1, 256, 250)) for name, each in splits.items()}
+    found = evaluate(**rows, threshold=0.9999, false_alarm=0.9, params=PARAMS).report["overall"]
+    assert set(found["baseline"]) == {"accuracy", "balanced_accuracy", "roc_auc", "intervals"}
+    assert found["baseline"]["accuracy"] > 0.99
+    assert set(found["baseline"]["intervals"]) == {"accuracy", "balanced_accuracy", "roc_auc"}
+    assert found["accuracy"] < 0.7
+
+
+def test_errors_as_confident_are_told_in_the_order_of_their_names() -> None:
+    rows = frame("ffhq", 60, 8).assign(label=np.arange(60) % 2, p_fake=np.repeat([0.5, 0.25], 30))
+    errors = evaluate(frame("ffhq", 60, 9), rows, rows, 0.5, 0.9, PARAMS).report["errors"]
+    for kind, label, p_fake in (("real_as_fake", 0, 0.5), ("fake_as_real", 1, 0.25)):
+        wrong = rows[(rows["label"] == label) & (rows["p_fake"] == p_fake)]
+        assert [row["face_id"] for row in errors[kind]] == sorted(wrong["face_id"])[:ERRORS_SHOWN]
+        assert errors[kind][0] == {
+            "face_id": min(wrong["face_id"]),
+            "dataset": "ffhq",
+            "label": label,
+            "p_fake": p_fake,
+        }
+
+
+@pytest.mark.parametrize("name", ["train", "valid", "test"])
+def test_each_split_must_hold_faces(splits: dict[str, pd.DataFrame], name: str) -> None:
+    with pytest.raises(FauxfaceError, match=f"the {name} split holds no faces"):
+        evaluate(**{**splits, name: splits[name].head(0)}, threshold=0.5, false_alarm=0.9, params=PARAMS)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from tasks.evaluation.metrics import BOTH, confusion, summary
+from tasks.evaluation.metrics import BOTH, confusion, rates, summary
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 1], np.int8)
 P_FAKE = np.array([0.9, 0.8, 0.3, 0.7, 0.2, 0.1, 0.5, 0.5], np.float32)
@@ -64,3 +64,37 @@ def test_one_class_has_no_auc_and_says_why(label: int, known: str, unknown: str)
 
 def test_a_probability_at_the_threshold_is_fake() -> None:
     assert confusion(np.array([1]), np.array([0.5]), 0.5)["fake_as_fake"] == 1
+
+
+def test_a_threshold_between_two_float32_is_not_rounded() -> None:
+    value = np.float32(0.3)
+    above = float(value) + 1e-10
+    assert confusion(np.array([1, 0]), np.array([value, value]), above) == {
+        "fake_as_fake": 0, "fake_as_real": 1, "real_as_fake": 0, "real_as_real": 1,
+    }  # fmt: skip
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 4)), min_size=1, max_size=20), st.integers(0, 4))
+def test_rates_are_what_a_count_says(rows: list[tuple[int, int]], threshold: int) -> None:
+    labels, p_fake = np.array([label for label, _ in rows]), np.array([value for _, value in rows]) / 4
+    called = {label: [value >= threshold for each, value in rows if each == label] for label in (0, 1)}
+    found = rates(labels, p_fake, threshold / 4)
+    right = sum(called[1]) + len(called[0]) - sum(called[0])
+    assert found["accuracy"] == right / len(rows)
+    assert found["fpr"] == (sum(called[0]) / len(called[0]) if called[0] else None)
+    assert found["tpr"] == (sum(called[1]) / len(called[1]) if called[1] else None)
+
+
+def test_without_a_row_called_fake_precision_alone_is_undefined() -> None:
+    figures = summary(LABELS, P_FAKE, 0.95)
+    assert figures["reasons"] == {"precision": "no row is called fake at the threshold"}
+    assert (figures["precision"], figures["recall"], figures["f1"], figures["balanced_accuracy"]) == (None, 0, 0, 0.5)
+    assert figures["confusion"] == {"fake_as_fake": 0, "fake_as_real": 4, "real_as_fake": 0, "real_as_real": 4}
+
+
+def test_one_class_says_which_it_is() -> None:
+    for label, name in ((1, "fake"), (0, "real")):
+        figures = summary(np.full(2, label), np.array([0.2, 0.9]), 0.5)
+        assert (figures["n"], figures["n_fake"], figures["n_real"]) == (2, 2 * label, 2 - 2 * label)
+        assert figures["reasons"]["f1"].startswith(f"one class only ({name})")

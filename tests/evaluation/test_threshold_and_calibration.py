@@ -155,3 +155,77 @@ def test_every_row_is_in_one_bin(rows: list[tuple[int, float]]) -> None:
     labels, p_fake = np.array([label for label, _ in rows]), np.array([value for _, value in rows])
     assert reliability(labels, p_fake)["n"].sum() == len(rows)
     assert 0 <= expected_calibration_error(labels, p_fake) <= 1
+
+
+def test_a_probability_on_the_edge_of_a_bin_is_in_the_upper_one_and_1_in_the_last() -> None:
+    labels, p_fake = np.array([0, 1, 1, 0, 1, 1]), np.array([0.0, 0.25, 0.5, 0.5, 0.75, 1.0])
+    table = reliability(labels, p_fake, 4)
+    assert table["bin"].tolist() == [0.125, 0.375, 0.625, 0.875]
+    assert table["n"].tolist() == [1, 1, 2, 2]
+    assert table["mean_p_fake"].tolist() == [0, 0.25, 0.5, 0.875]
+    assert table["fake_share"].tolist() == [0, 1, 0.5, 1]
+
+
+def test_an_empty_bin_has_no_row_and_the_bins_are_those_asked_for() -> None:
+    table = reliability(np.array([1, 0]), np.array([0.99, 0.01]))
+    assert table["bin"].tolist() == pytest.approx([0.5 / 15, 14.5 / 15])
+    assert reliability(np.array([1, 0]), np.array([0.99, 0.01]), 2)["bin"].tolist() == [0.25, 0.75]
+    assert expected_calibration_error(np.array([1, 0]), np.array([0.6, 0.8]), 1) == pytest.approx(0.2)
+    assert expected_calibration_error(np.array([1, 0]), np.array([0.6, 0.8]), 10) == pytest.approx(0.6)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 1), st.floats(0, 1)), min_size=1, max_size=60), st.integers(1, 20))
+def test_bins_are_what_a_loop_says(rows: list[tuple[int, float]], bins: int) -> None:
+    labels, p_fake = np.array([label for label, _ in rows]), np.array([value for _, value in rows])
+    table = reliability(labels, p_fake, bins)
+    number = [min(int(value * bins), bins - 1) for value in p_fake.tolist()]
+    for place, row in zip(sorted(set(number)), table.to_numpy(), strict=True):
+        inside = np.array([each == place for each in number])
+        expected = [(place + 0.5) / bins, inside.sum(), p_fake[inside].mean(), labels[inside].mean()]
+        np.testing.assert_allclose(row, expected, atol=1e-9)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10_000), st.floats(0.3, 10))
+def test_no_other_temperature_has_less_log_loss(seed: int, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    labels = np.array([0, 1, *random.integers(0, 2, 60)])
+    logits = scale * (2 * labels - 1 + random.normal(0, 2, len(labels)))
+
+    def loss(temperature: float) -> float:
+        right = np.where(labels == 1, logits, -logits) / temperature  # how far on the right side
+        return float(np.where(right > 0, np.log1p(np.exp(-abs(right))), np.log1p(np.exp(-abs(right))) - right).mean())
+
+    chosen = fit_temperature(labels, logits)
+    assert 0.25 <= chosen <= 20
+    assert loss(chosen) <= min(loss(temperature) for temperature in np.geomspace(0.25, 20, 400)) + 1e-9
+
+
+def test_the_temperature_ends_where_its_bounds_are() -> None:
+    assert fit_temperature(np.array([0, 1]), np.array([-5.0, 5.0])) == pytest.approx(0.25, rel=1e-3)
+    assert fit_temperature(np.array([1, 0]), np.array([-5.0, 5.0])) == pytest.approx(20, rel=1e-3)
+
+
+def test_of_two_thresholds_as_near_to_a_half_the_higher_is_taken() -> None:
+    """Classes that lie as far apart on either side: .25 and .75 are equally good."""
+    labels = np.array([0, 1, 0, 1])
+    p_fake = np.array([0.2, 0.3, 0.7, 0.8])
+    assert best_threshold(labels, p_fake) in (0.25, 0.75)
+    assert best_threshold(labels, p_fake) == 0.75
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=300), st.lists(st.integers(0, 40), max_size=5), st.floats(0, 0.3)
+)
+def test_the_strict_threshold_is_halfway_to_the_next_probability(real: list[int], fake: list[int], rate: float) -> None:
+    """The lowest number of reals that may not be called fake decides; the rest by a plain search."""
+    reals = np.sort(np.array(real) / 50)[::-1]
+    scores = np.array([*reals, *(value / 50 for value in fake)])
+    labels = np.array([0] * len(real) + [1] * len(fake))
+    allowed = next(count for count in range(len(real), -1, -1) if count <= rate * len(real) + 1e-9)
+    below = reals[min(allowed, len(real) - 1)]
+    higher = [score for score in scores if score > below]
+    expected = (below + min(higher, default=1.0)) / 2
+    assert false_alarm_threshold(labels, scores, rate) == pytest.approx(expected, abs=1e-6)

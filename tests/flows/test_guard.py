@@ -17,7 +17,9 @@ def guarded(project: Path, lock: Path, *command: str) -> subprocess.Popen[bytes]
     with lock.open("w") as stream:
         number = stream.fileno()
         words = own_command("flows.guard", str(number), *command)
-        return subprocess.Popen(words, cwd=lock.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[number])
+        return subprocess.Popen(
+            words, cwd=lock.parent, stdin=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=[number]
+        )
 
 
 @pytest.mark.parametrize("status", [0, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -173,8 +174,10 @@ def _sleeper(folder: Path) -> int:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         for process in psutil.process_iter(["name"]):
-            if process.info["name"] == "sleep" and process.cwd() == str(folder):
-                return int(process.pid)
+            # Other users' processes do not tell where they are, and one that has just ended tells nothing.
+            with contextlib.suppress(psutil.Error):
+                if process.info["name"] == "sleep" and process.cwd() == str(folder):
+                    return int(process.pid)
         time.sleep(0.05)
     raise AssertionError("nothing was started")
 

@@ -16,7 +16,6 @@ from tasks.training.recipes import RECIPES, load_recipe
 from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
 
-QUICK = ("default",)  # beside cnn3, which all tests of the pipeline train
 EACH = 24
 
 
@@ -39,14 +38,9 @@ def workspace(dumps: Dumps, new_workspace: Callable[[dict[str, Any]], Workspace]
     return made
 
 
-def test_recipes_that_are_quick_run(workspace: Workspace) -> None:
-    for name in QUICK:
-        run_for_an_epoch(workspace, name)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml") if path.stem not in QUICK))
-def test_every_other_recipe_runs(workspace: Workspace, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
+def test_every_recipe_runs(workspace: Workspace, name: str) -> None:
     run_for_an_epoch(workspace, name)
 
 

@@ -122,11 +122,13 @@ def test_only_the_network_and_the_storage_are_worth_another_try() -> None:
     assert not any(again(cast("Any", None), cast("Any", None), failed(error)) for error in final)
 
 
-def test_a_cluster_that_is_not_there_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_that_is_not_there_is_named_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, closed_port: int
+) -> None:
     monkeypatch.setattr(clusters, "CONNECT_TIMEOUT", 1)
-    settings = RunnerParams(kind="dask", address="tcp://127.0.0.1:9")
+    settings = RunnerParams(kind="dask", address=f"tcp://127.0.0.1:{closed_port}")
     with (
-        pytest.raises(FauxfaceError, match=r"tcp://127\.0\.0\.1:9: the cluster cannot be reached"),
+        pytest.raises(FauxfaceError, match=rf"tcp://127\.0\.0\.1:{closed_port}: the cluster cannot be reached"),
         runners.open_runner(settings),
     ):
         pytest.fail("opened")

@@ -158,13 +158,16 @@ def test_a_second_server_of_the_schedules_is_refused(served: Served, tmp_path: P
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "http://127.0.0.1:9/api does not answer"),
+        ({"PREFECT_API_URL": "http://127.0.0.1:PORT/api"}, "http://127.0.0.1:PORT/api does not answer"),
         ({}, "No Prefect server is configured. Run `make server`"),
     ],
 )
-def test_without_a_server_it_is_said_what_to_do(served: Served, change: dict[str, str], expected: str) -> None:
+def test_without_a_server_it_is_said_what_to_do(
+    served: Served, change: dict[str, str], expected: str, closed_port: int
+) -> None:
+    change = {name: value.replace("PORT", str(closed_port)) for name, value in change.items()}
     kept = {name: value for name, value in served.workspace.environment.items() if name != "PREFECT_API_URL"}
     done = Workspace(served.workspace.folder, {**kept, **change}).run("fauxface", "schedule", check=False)
     assert done.returncode == 1
-    assert expected in done.stderr
+    assert expected.replace("PORT", str(closed_port)) in done.stderr
     assert "Traceback" not in done.stderr

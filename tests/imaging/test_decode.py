@@ -209,3 +209,13 @@ def test_real_photographs_decode_without_a_false_alarm(real_data: Path) -> None:
             theirs = np.asarray(ImageOps.exif_transpose(image).convert("RGB")).astype(int)
         assert np.abs(rgb(data) - theirs).mean() < 1
         assert status_of(data[: len(data) // 2]) is Status.TRUNCATED
+
+
+@pytest.mark.parametrize("format_", ["PNG", "JPEG"])
+def test_as_many_pixels_as_are_allowed_are_decoded_and_one_more_is_not(
+    picture: Pixels, encode: Encode, format_: str
+) -> None:
+    data = encode(picture, format_)
+    pixels = picture.shape[0] * picture.shape[1]
+    assert decode(data, max_pixels=pixels).pixels.shape == picture.shape
+    assert status_of(data, max_pixels=pixels - 1) == Status.TOO_LARGE

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.imaging.encode import encode_png
-from tasks.imaging.facts import corner_variance, jpeg_quality, sharpness
+from tasks.imaging.facts import STANDARD_TABLE, corner_variance, jpeg_quality, quality_of, sharpness
 from tasks.imaging.phash import phash
 from tasks.imaging.resize import resize_to
 
@@ -72,3 +72,48 @@ def test_hash_survives_encoding_and_scaling_and_tells_pictures_apart() -> None:
         assert distance(face, again) <= 20
         assert distance(face, resize_to(resize_to(face, 64), 128)) <= 20
     assert min(distance(a, b) for i, a in enumerate(faces) for b in faces[:i]) > 60
+
+
+def test_sharpness_and_corners_by_hand() -> None:
+    """A grey dot of 10: the Laplacian is -40 there and 10 at its four neighbours."""
+    dot = np.zeros((9, 10, 3), np.uint8)
+    dot[4, 5] = 10
+    values = np.zeros(90)
+    values[:5] = (-40, 10, 10, 10, 10)
+    assert sharpness(dot) == pytest.approx(values.var())
+    corners = np.zeros((32, 48, 3), np.uint8)
+    for number, (rows, columns) in enumerate([(0, 0), (0, 47), (31, 0), (31, 47)], start=1):
+        corners[rows, columns] = 24 * number
+    variances = [np.array([24 * number] + [0] * 23).var() for number in range(1, 5)]  # corners of 4 x 6 pixels
+    assert corner_variance(corners) == pytest.approx(np.mean(variances))
+
+
+@pytest.mark.parametrize(
+    ("table", "quality"),
+    [
+        ([1] * 64, 100),
+        ([255] * 64, 1),
+        ([300] * 64, 1),  # coarser than any of libjpeg's
+        (STANDARD_TABLE, 50),
+        ([*STANDARD_TABLE[:-1], 100], 50),
+        ([value * 2 for value in STANDARD_TABLE], 25),
+    ],
+)
+def test_the_quality_of_a_table_is_that_of_the_nearest_sum(table: list[int], quality: int) -> None:
+    assert quality_of([table, [9] * 64]) == quality
+    assert quality_of([]) is None
+
+
+def test_of_two_qualities_as_near_the_lower_is_told() -> None:
+    """A sum halfway between those of two neighbours."""
+    sums = {quality: sum(_table(quality)) for quality in range(1, 101)}
+    lower = next(quality for quality in range(60, 100) if (sums[quality] - sums[quality + 1]) % 2 == 0)
+    middle = (sums[lower] + sums[lower + 1]) // 2
+    assert quality_of([[middle, *[0] * 63]]) == lower
+    assert quality_of([[middle - 1, *[0] * 63]]) == lower + 1
+
+
+def _table(quality: int) -> list[int]:
+    """Return libjpeg's luminance table (jpeg_set_quality, jpeg_add_quant_table)."""
+    scale = 5000 // quality if quality < 50 else 200 - quality * 2
+    return [min(max((value * scale + 50) // 100, 1), 255) for value in STANDARD_TABLE]

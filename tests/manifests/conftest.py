@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.manifests.schemas import FACES, IMAGES, shard_name
+from tasks.manifests.parts import write_part
+from tasks.manifests.schemas import FACES, IMAGES, LABELS, TABLES, shard_name, tables_name
 from tasks.params import DatasetParams
+from tasks.sources.annotations import FILE_KEY
 
 Row = dict[str, Any]
 Faces = Callable[[Sequence[Row]], pa.Table]
+# The rules by which the faces that `write_faces` writes have the labels and groups of their table.
+RULES: Row = {"label": {"rule": "column"}, "group": {"rule": "column"}}
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +34,7 @@ def face_table() -> Faces:
 def dataset() -> Callable[..., DatasetParams]:
     """A function from name and use to the settings of a data set."""
     return lambda name, use="split", **rules: DatasetParams(
-        name=name, source=f"/somewhere/{name}.zip", use=use, **rules
+        name=name, source=f"/somewhere/{name}.zip", use=use, **{**RULES, **rules}
     )
 
 
@@ -77,24 +82,48 @@ _COLUMNS = ["face_id", "image_id", "dataset", "member", "shard", "row", "label",
 
 
 def _type(name: str) -> pa.DataType:
-    return pa.int32() if name in {"shard", "row"} else FACES.field(name).type
+    if name in {"shard", "row"}:
+        return pa.int32()
+    return (LABELS if name in LABELS.names else FACES).field(name).type
 
 
 def write_shards(root: Path, faces: pa.Table, size: int) -> None:
-    """Write each data set of `faces` as the crop stage does; images are left empty."""
+    """Write each data set of `faces` as the crop stage does, each face from a file of its own.
+
+    Label, group and given split become annotations, which RULES read.
+    """
     for name in set(faces["dataset"].to_pylist()):
         own = faces.filter(pa.compute.equal(faces["dataset"], name))
-        (root / name).mkdir(parents=True)
-        pq.write_table(IMAGES.empty_table(), root / name / "images.parquet")
+        write_images(root / name, [_image(row) for row in own.to_pylist()])
         for shard in range((own.num_rows + size - 1) // size):
             part = own.slice(shard * size, size)
             columns = [_column(part, field) for field in FACES]
             pq.write_table(pa.Table.from_arrays(columns, schema=FACES), root / name / shard_name(shard))
 
 
+def write_images(folder: Path, images: Sequence[Row], tables: Mapping[str, str] | None = None) -> None:
+    """Write the images of a data set, and the tables of its dump."""
+    defaults = {"status": "ok", "error": "", "n_faces": 1, "dataset": folder.name}
+    rows = [{**dict.fromkeys(IMAGES.names), **defaults, "index": n, **row} for n, row in enumerate(images)]
+    write_part(folder / "images.parquet", rows, IMAGES, {})
+    if tables:
+        kept = [{"member": member, "data": text.encode()} for member, text in tables.items()]
+        write_part(folder / tables_name(0), kept, TABLES, {})
+
+
+def _image(row: Row) -> Row:
+    said = {"label": {0: "real", 1: "fake"}.get(row["label"]), "group": row["group"] or ""}
+    file = row["split_given"] and f"{row['split_given']}.parquet"
+    found = {name: text for name, text in {**said, FILE_KEY: file}.items() if text is not None}
+    return {"member": row["member"], "image_id": row["image_id"], "annotations": json.dumps(found)}
+
+
 def _column(part: pa.Table, field: pa.Field) -> pa.Array:
     if field.name in part.column_names:
         return part[field.name].cast(field.type).combine_chunks()
+    if field.name == "image":  # of every file other pixels
+        crops = [{"bytes": f"pixels of {name}".encode(), "path": None} for name in part["face_id"].to_pylist()]
+        return pa.array(crops, field.type)
     if field.name == "face_index":
         return pa.array(np.zeros(part.num_rows), pa.int32())
     return pa.nulls(part.num_rows, field.type)

@@ -15,8 +15,9 @@ from tasks.imaging.decode import decode
 from tasks.imaging.phash import phash
 from tasks.manifests import split as split_module
 from tasks.manifests.clusters import Clusters
-from tasks.manifests.labelling import Labeller
-from tasks.manifests.shards import read_faces
+from tasks.manifests.labelled import label_faces
+from tasks.manifests.parts import write_part
+from tasks.manifests.schemas import TABLES, tables_name
 from tasks.manifests.split import SPLITS
 from tasks.manifests.stage import split_faces
 from tasks.params import DatasetParams, FauxfaceError, SplitParams
@@ -41,17 +42,19 @@ def faces(
 ) -> Path:
     """The folder of faces of 2,000 videos and their face swaps, each whole image taken for its face."""
     source = open_source(videos.source)
-    labeller = Labeller(videos, source)
-    rows = []
+    rows, tables = [], []
     for member in source.members():
-        if member.data is not None and not labeller.is_metadata(member.path):
-            labels = labeller.of(member.path)
+        if member.data is not None and member.path.endswith(".csv"):
+            tables.append({"member": member.path, "data": member.data})
+        elif member.data is not None:
             picture = phash(decode(member.data, max_pixels=10**6).pixels)
             image = hashlib.sha256(member.data).hexdigest()
-            shared = {"dataset": "dfdc", "name": member.path, "member": member.path, "image_id": image}
-            rows.append({**shared, "label": labels.label, "group": labels.group, "phash": picture})
+            rows.append(
+                {"dataset": "dfdc", "name": member.path, "member": member.path, "image_id": image, "phash": picture}
+            )
     root = tmp_path_factory.mktemp("real")
     write_faces(root, face_table(rows), 1000)
+    write_part(root / "dfdc" / tables_name(0), tables, TABLES, {})
     return root
 
 
@@ -62,7 +65,7 @@ def test_a_video_and_its_swap_are_on_one_side(faces: Path, videos: DatasetParams
     assert len(everything) == 4000 == len(everything[["shard", "row"]].drop_duplicates())
     # Not by face_id: four pictures are in the archive twice, byte for byte.
     groups = everything.merge(
-        read_faces(faces, ["dfdc"], ["group"]).to_pandas(), on=["shard", "row"], suffixes=("_cluster", "")
+        label_faces(faces, [videos]).faces.to_pandas(), on=["shard", "row"], suffixes=("_cluster", "")
     )
     assert groups.groupby("group")["split"].nunique().eq(1).all()
     assert groups.groupby("group").size().eq(2).all()

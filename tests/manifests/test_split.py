@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.manifests.manifest_files import write_manifests
-from tasks.manifests.schemas import FACES, MANIFEST
+from tasks.manifests.schemas import LABELS, MANIFEST
 from tasks.manifests.split import SPLITS, Split, drawn_side, make_split
 from tasks.params import DatasetParams, FauxfaceError, SplitParams
 
@@ -199,6 +199,35 @@ def split_of(face_table: Faces, datasets: list[DatasetParams], rows: list[Row]) 
     return {row["member"].removesuffix(".jpg"): "dropped" if row["dropped"] else row["split"] for row in records}
 
 
+@pytest.mark.parametrize("tested", ["before", "middle", "zuletzt"])
+@pytest.mark.parametrize("drawn", ["train", "valid"])
+def test_a_test_only_set_wins_wherever_its_name_is_sorted(
+    face_table: Faces, dataset: Dataset, tested: str, drawn: str
+) -> None:
+    sets = [dataset("anchor", "given"), dataset("c"), dataset("m"), dataset("s"), dataset(tested, "test")]
+    group = next(name for name in map(str, range(99)) if SPLITS[drawn_side(f"group:c/{name}", PARAMS)] == drawn)
+    rows = [{"dataset": name, "name": f"{name} free", "group": group, "image_id": "7" * 64} for name in "cms"]
+    assert set(split_of(face_table, sets, rows).values()) == {drawn}, "without the test-only face"
+    for place in range(4):
+        twin = {"dataset": tested, "name": "twin", "image_id": "7" * 64}
+        found = split_of(face_table, sets, [*rows[:place], twin, *rows[place:]])
+        assert set(found.values()) == {"test"}
+
+
+@pytest.mark.parametrize("strong", ["a given", "n given", "z given"])
+def test_the_stronger_of_two_given_sides_wins_wherever_its_face_is_sorted(
+    face_table: Faces, dataset: Dataset, strong: str
+) -> None:
+    names = ["a given", "n given", "z given"]
+    sets = [dataset("anchor", "given"), *(dataset(name.replace(" ", "_"), "given") for name in names), dataset("free")]
+    rows: list[Row] = [{"dataset": "free", "name": "free", "image_id": "8" * 64}]
+    for name in names:
+        side = "valid" if name == strong else "train"
+        rows.append({"dataset": name.replace(" ", "_"), "name": name, "image_id": "8" * 64, "split_given": side})
+    expected = {name: "valid" if name == strong else "dropped" for name in names}
+    assert split_of(face_table, sets, rows) == {"free": "valid", **expected}
+
+
 def test_faces_alike_to_a_test_only_face_go_to_test(face_table: Faces, datasets: list[DatasetParams]) -> None:
     rows = [{"dataset": "a", "name": f"{number}", "group": "ann", "label": 1} for number in range(5)]
     alone = split_of(face_table, datasets, rows)
@@ -251,14 +280,12 @@ def faulty(face_table: Faces, datasets: list[DatasetParams], *rows: Row) -> str:
 
 
 def test_faces_that_cannot_be_split(face_table: Faces, datasets: list[DatasetParams]) -> None:
-    rows = [{"dataset": name, "name": f"{name}{n}", "label": None} for name in "ab" for n in range(2)]
+    rows = [{"dataset": name, "name": f"{name}{n}", "phash": None} for name in "ab" for n in range(2)]
     message = faulty(face_table, datasets, *rows, {"dataset": "a", "name": "good"})
-    assert "have no label" in message
+    assert "no perceptual hash" in message
     assert "2 of a, 2 of b" in message
     assert "a0.jpg of a" in message
-    assert "no train, valid or test folder" in faulty(face_table, datasets, {"dataset": "kept", "name": "x"})
     assert "do not name: 1 of other" in faulty(face_table, datasets, {"dataset": "other", "name": "x"})
-    assert "no perceptual hash" in faulty(face_table, datasets, {"dataset": "a", "name": "x", "phash": None})
 
 
 def test_a_missing_class_is_named_with_a_remedy(face_table: Faces, dataset: Dataset) -> None:
@@ -289,4 +316,4 @@ def test_manifests_are_the_same_bytes_whatever_the_order(
     assert set(table["source"].to_pylist()) == {"a.zip", "anchor.zip"}
     places = list(zip(*(table[name].to_pylist() for name in ("dataset", "shard", "row")), strict=True))
     assert places == sorted(places)
-    assert FACES.field("label").type == table.schema.field("label").type
+    assert LABELS.field("label").type == table.schema.field("label").type

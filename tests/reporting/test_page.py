@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tasks.imaging.encode import encode_png
 from tasks.params import FauxfaceError
+from tasks.params.files import write_json
 from tasks.reporting import build_report
 from tasks.reporting.examples import MAX_BYTES, data_uri
 from tasks.scoring.text import MAX_NAME, name
@@ -97,7 +98,41 @@ def test_counts_equal_the_crop_reports_and_add_up(html: str, finished: Any) -> N
         assert {status: int(cells[status]) for status in report["status"]} == report["status"]
         assert int(cells["Faces"]) == report["faces"]
         assert cells["Check"] == "✓ adds up"
+        split = finished.report("split.json")["datasets"][row[0]]
+        labelled = [split.get(label, {"faces": 0})["faces"] for label in ("real", "fake")]
+        expected = dict(
+            zip(("Labelled real", "Labelled fake", "No label", "Both labels"), [*labelled, 0, 0], strict=True)
+        )
+        assert {name: int(cells[name]) for name in expected} == expected
     assert [row[0] for row in rows] == list(finished.params.datasets)
+
+
+def test_faces_that_the_split_left_out_are_counted_and_told(workspace: Any) -> None:
+    split = workspace.report("split.json")
+    assert split["faces"]["in"] == 145
+    split["faces"] |= {"in": 155, "unlabelled": 7, "contradictory": 3}
+    split["datasets"]["photos"] |= {"unlabelled": 7, "contradictory": 3}
+    split["warnings"] = ["data set photos: 113 of 120 faces have a label; <b>why</b>"]
+    write_json(workspace.reports / "split.json", split)
+    page = Page(workspace.page())
+    header, *rows = page.table("dataset-counts")
+    cells = {row[0]: dict(zip(header, row, strict=True)) for row in rows}
+    assert [cells["photos"][name] for name in ("No label", "Both labels")] == ["7", "3"]
+    assert [cells["elsewhere"][name] for name in ("No label", "Both labels")] == ["0", "0"]
+    assert "data set photos: 113 of 120 faces have a label; <b>why</b>" in page.text
+    checks = {row[0]: row for row in page.table("checks")[1:]}
+    added = checks["Faces into the split = train + valid + test + dropped + unlabelled + contradictory"]
+    assert added[1].startswith("155 and ")
+    assert added[1].endswith(" + 0 + 7 + 3")
+    assert added[2] == "✓ holds"
+    split["faces"]["unlabelled"] = 6
+    write_json(workspace.reports / "split.json", split)
+    assert "✗ does not hold" in Page(workspace.page()).text
+
+
+def test_labels_are_not_known_before_the_split(workspace: Any) -> None:
+    (workspace.reports / "split.json").unlink()
+    assert all("not split yet" in row for row in Page(workspace.page()).table("dataset-counts")[1:])
 
 
 def test_split_table_equals_the_split_report(html: str, finished: Any) -> None:
@@ -125,11 +160,9 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
     ]
 
 
-def test_faces_that_a_phase_left_out_are_told(html: str) -> None:
+def test_a_model_that_tells_nothing_apart_is_called_out(html: str) -> None:
     text = " ".join(Page(html).text.split())
-    assert "Phase probe left out 7 faces" in text
-    assert "learnt of the fakes of swaps: the model misses them" in text
-    assert "Phase head" not in text
+    assert "the model gives all validation faces the same answer" in text
 
 
 def test_each_data_set_stands_at_both_thresholds(html: str, finished: Any) -> None:

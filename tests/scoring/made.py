@@ -22,8 +22,9 @@ def face_row(index: int, p_fake: float, **facts: Any) -> dict[str, Any]:
     p_fake = float(np.float32(p_fake))
     fake = p_fake >= THRESHOLD
     box = {"box_x": 1.0, "box_y": 2.0, "box_width": 30.0, "box_height": 40.5, "landmarks": [0.25] * 10}
+    answer = "fake" if fake else "real"
     face = {"face_index": 0, "n_faces": 1, "detection_confidence": 0.9, "p_fake": p_fake, "is_fake": fake, **box}
-    verdict = {"image_p_fake": p_fake, "image_is_fake": fake}
+    verdict = {"verdict": answer, "image_p_fake": p_fake, "image_is_fake": fake, "image_verdict": answer}
     return {
         **empty_row(index, "ok"),
         "image_id": f"{index:064x}",
@@ -49,6 +50,7 @@ def make_scoring(
     *,
     model: str = MODEL,
     fingerprint: str = "f" * 64,
+    source: str | None = None,
     when: str = "2026-11-20T08:00:00+00:00",
     complete: bool = True,
 ) -> Scoring:
@@ -62,7 +64,7 @@ def make_scoring(
         model_id=model,
         archive=label,
         name=name,
-        source=f"dumps/{name}.zip",
+        source=source or f"dumps/{name}.zip",
         threshold=THRESHOLD,
         params={"keep": "all", "verdict": "max", "shard": 3},
         started=when,

@@ -65,3 +65,32 @@ def test_what_has_gone_is_forgotten(file: Path) -> None:
 def test_a_damaged_file_counts_as_none(file: Path, content: str) -> None:
     file.write_text(content)
     assert Attempts.read(file).is_due("a", "1")
+
+
+def test_a_success_in_between_counts_failures_anew(file: Path, clock: list[float]) -> None:
+    made = Attempts.read(file)
+    assert [made.failed("a", "1", "no route", retry=True).tries for _ in range(2)] == [1, 2]
+    made.succeeded("a", "1")
+    assert made.made["a"].tries == 3
+    assert (made.resting(), made.given_up()) == ({}, {})
+    assert made.failed("a", "1", "no route", retry=True).tries == 1
+
+
+def test_only_what_rests_is_resting_and_only_failures_are_given_up(file: Path, clock: list[float]) -> None:
+    made = Attempts.read(file)
+    made.succeeded("well", "1")
+    made.failed("rests", "1", "no route", retry=True)
+    made.failed("lost", "1", "no archive", retry=False)
+    assert (list(made.resting()), list(made.given_up())) == (["rests"], ["lost"])
+    clock[0] += 59.4
+    assert str(made.made["rests"]).endswith("again in 1 s)")
+    clock[0] += 1e6
+    assert str(made.made["rests"]).endswith("again in 0 s)")
+
+
+def test_nothing_is_written_where_nothing_goes(file: Path) -> None:
+    made = Attempts.read(file)
+    made.succeeded("a", "1")
+    file.unlink()
+    made.keep_only({"a", "b"})
+    assert not file.exists()

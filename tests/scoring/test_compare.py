@@ -159,3 +159,44 @@ def test_an_unfinished_scoring_is_not_compared(store: ScoreStore, before: Scorin
     with pytest.raises(FauxfaceError, match="not completely scored"):
         compare(before, half, LIMITS, tmp_path)
     assert not (tmp_path / "compare").exists()
+
+
+def test_a_figure_on_its_limit_is_no_warning() -> None:
+    found: dict[str, Any] = {"shift": {"overall": {"psi": 0.2}}, "flips": {"rate": 0.05}}
+    assert warnings(found, CompareParams(psi=0.2, flips=0.05)) == []
+    assert len(warnings(found, CompareParams(psi=0.199, flips=0.05))) == 1
+    assert len(warnings(found, CompareParams(psi=0.2, flips=0.049))) == 1
+
+
+def test_flips_in_both_directions_are_told_apart(store: ScoreStore, tmp_path: Path) -> None:
+    """Of sixteen images twelve become fake and two real; of each direction ten examples at most are shown."""
+    old = [0.4] * 12 + [0.6, 0.7, 0.9, 0.1]
+    new = [0.5 + number / 100 for number in range(12)] + [0.3, 0.1, 0.8, 0.2]
+    rows = rows_of(old)
+    before = make_scoring(store, "dump", rows)
+    found = compare(before, make_scoring(store, "dump", rows_of(new), model=OTHER), LIMITS, tmp_path)["flips"]
+    assert (found["judged"], found["to_fake"], found["to_real"], found["rate"]) == (16, 12, 2, 14 / 16)
+    assert [each["member"] for each in found["examples"]["to_fake"]] == [f"{number}.jpg" for number in range(11, 1, -1)]
+    assert found["examples"]["to_real"] == [
+        {"member": "13.jpg", "p_fake_a": 0.7, "p_fake_b": 0.1},
+        {"member": "12.jpg", "p_fake_a": 0.6, "p_fake_b": 0.3},
+    ]
+
+
+def test_shares_and_shifts_are_those_of_each_status(store: ScoreStore, tmp_path: Path) -> None:
+    before = make_scoring(store, "dump", [*rows_of([0.1, 0.9, 0.3]), empty_row(3, "no_face")])
+    rows = [*rows_of([0.2, 0.8]), empty_row(2, "truncated"), empty_row(3, "truncated")]
+    found = compare(before, make_scoring(store, "dump", rows, model=OTHER), LIMITS, tmp_path)
+    shares = {name: (each["share_a"], each["share_b"]) for name, each in found["status"].items()}
+    assert shares == {"no_face": (0.25, 0), "ok": (0.75, 0.5), "truncated": (0, 0.5)}
+    p, q = np.array([0.25, 0.75, 1e-4]), np.array([1e-4, 0.5, 0.5])
+    assert found["status_psi"] == pytest.approx(((q - p) * np.log(q / p)).sum(), abs=1e-6)
+    assert (found["status"]["ok"]["shift"]["mean_a"], found["status"]["ok"]["shift"]["n_b"]) == (
+        pytest.approx(1.3 / 3, abs=1e-6),
+        2,
+    )
+    assert found["no_face"] == {"a": 0.25, "b": 0, "difference": -0.25}
+    assert found["transitions"] == [
+        {"a": "ok", "b": "truncated", "inputs": 1},
+        {"a": "no_face", "b": "truncated", "inputs": 1},
+    ]

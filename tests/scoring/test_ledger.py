@@ -9,7 +9,7 @@ import fsspec
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.scoring.ledger import change_of_source, last_complete, ledger
+from tasks.scoring.ledger import Scoring, change_of_source, last_complete, ledger
 from tasks.scoring.record import STARTED, abandon
 from tasks.scoring.reference import find, find_one, find_pair
 from tasks.scoring.store import ScoreStore
@@ -66,12 +66,30 @@ def test_an_empty_store_has_an_empty_ledger(tmp_path: Path) -> None:
 
 def test_the_last_complete_scoring_is_the_one_before(store: ScoreStore) -> None:
     newest, second, first, half = ledger(store)
-    assert last_complete(store, "monday", newest.folder) == second
-    assert last_complete(store, "monday", second.folder) == first
-    assert last_complete(store, "monday", first.folder) is None
-    assert last_complete(store, "monday", store.folder("0" * 12, "monday-ffffffffffff")) == newest
-    assert last_complete(store, "tuesday", store.folder(OTHER, half.folder.archive)) is None, "half is not complete"
-    assert last_complete(store, "mon", newest.folder) is None
+    monday, tuesday = newest.record, half.record
+    assert monday is not None
+    assert tuesday is not None
+    assert last_complete(store, monday, newest.folder) == second
+    assert last_complete(store, monday, second.folder) == first
+    assert last_complete(store, monday, first.folder) is None
+    assert last_complete(store, monday, store.folder("0" * 12, "monday-ffffffffffff")) == newest
+    half_elsewhere = tuesday.model_copy(update={"fingerprint": "2" * 64})
+    assert last_complete(store, half_elsewhere, store.folder(OTHER, half.folder.archive)) is None, "half is no scoring"
+
+
+def test_archives_of_one_name_from_two_folders_have_histories_of_their_own(store: ScoreStore) -> None:
+    def score(source: str, fingerprint: str, when: str) -> Scoring:
+        made = make_scoring(store, "images", ROWS, source=source, fingerprint=fingerprint * 64, when=when)
+        assert made.record is not None
+        return made
+
+    here, there = (score(f"{folder}/images.zip", folder, "2026-11-23T08:00:00+00:00") for folder in "ab")
+    for one in (here, there):
+        assert one.record is not None
+        assert last_complete(store, one.record, one.folder) is None
+    changed = score("a/images.zip", "c", "2026-11-24T08:00:00+00:00")
+    assert changed.record is not None
+    assert last_complete(store, changed.record, changed.folder) == here
 
 
 def test_a_source_that_changed_under_its_name_is_told(store: ScoreStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tasks.scoring.shard import (
     score_shard,
 )
 from tasks.scoring.store import ScoreStore
+from tasks.scoring.verdict import FaceScore, Judge
 from tasks.sources import open_source
 
 BALANCED, STRICT = 0.25, 0.3
@@ -27,6 +29,7 @@ BALANCED, STRICT = 0.25, 0.3
 
 class Card:
     model_id = "0123456789ab"
+    answers = None
 
     def threshold_by(self, rule: ThresholdRule) -> float:
         return {"balanced": BALANCED, "false_alarm": STRICT}[rule]
@@ -37,8 +40,9 @@ class Brightness:
 
     card = Card()
 
-    def p_fake(self, crops: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(crops.mean(axis=(1, 2, 3)) / 255, np.float32)
+    def judged(self, crops: np.ndarray[Any, Any], qualities: Sequence[float], judge: Judge) -> list[FaceScore]:
+        p_fake = np.asarray(crops.mean(axis=(1, 2, 3)) / 255, np.float32).tolist()
+        return [FaceScore(value, None, judge.answer(value, None, 1.0)) for value in p_fake]
 
 
 @pytest.fixture
@@ -106,8 +110,9 @@ def test_the_key_follows_source_model_and_settings() -> None:
         score_key("a", "m", ScoreParams(verdict="mean")),
         score_key("a", "m", ScoreParams(threshold="false_alarm")),
         score_key("a", "m", ScoreParams(precision="bf16")),
+        score_key("a", "m", ScoreParams(), "cp932"),
     ]
-    assert len(set(keys)) == 8
+    assert len(set(keys)) == 9
     elsewhere = ScoreParams.model_validate({"archives": {"x": {"source": "x.zip"}}, "compare": {"psi": 1}})
     assert keys[0] == score_key("a", "m", elsewhere)
 
@@ -140,6 +145,26 @@ def test_the_threshold_that_is_asked_for_decides(
     assert (faces["is_fake"] == (faces["p_fake"] >= threshold)).all()
     assert (faces["image_is_fake"] == (faces["image_p_fake"] >= threshold)).all()
     assert (rows["threshold_rule"] == rule).all()
+
+
+def test_a_face_on_the_threshold_is_fake_and_one_just_below_it_is_not(
+    job: ScoreJob, real_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard = next(open_source(str(real_data / "scenes" / "group_photos.tar")).shards(3))
+
+    def scored(threshold: float) -> pd.DataFrame:
+        monkeypatch.setattr(Card, "threshold_by", lambda *_: threshold)
+        score_shard(job, shard)
+        rows = pd.DataFrame(job.folder.read().to_pylist())
+        return rows[rows["face_index"].notna()]
+
+    highest = float(scored(BALANCED)["p_fake"].max())
+    on, above = scored(highest), scored(float(np.nextafter(highest, 1)))
+    assert on["is_fake"].tolist() == (on["p_fake"] == highest).tolist()
+    assert on["image_is_fake"].tolist() == (on["image_p_fake"] == highest).tolist()
+    assert on["image_is_fake"].any()
+    assert not above["is_fake"].any()
+    assert not above["image_is_fake"].any()
 
 
 def test_the_network_computes_at_the_precision_that_is_asked_for(

@@ -68,3 +68,26 @@ def test_rank_correlation_follows_order_alone() -> None:
     assert rank_correlation(values, values**3) == 1
     assert rank_correlation(values, 1 - values) == -1
     assert rank_correlation(np.array([1.0, 2, 3, 4, 5]), np.array([2.0, 1, 4, 3, 5])) == pytest.approx(0.8)
+
+
+def test_a_score_on_an_edge_is_in_the_bin_above() -> None:
+    """Of as many 0 as 1 the deciles are 0, a half and 1: nothing lies below 0, and 0 and .25 lie in one bin."""
+    before, after = np.repeat([0.0, 1.0], 50), np.repeat([0.0, 0.25], 50)
+    p, q = np.array([1e-4, 0.5, 1e-4, 0.5]), np.array([1e-4, 1.0, 1e-4, 1e-4])
+    assert psi(before, after) == pytest.approx(((q - p) * np.log(q / p)).sum())
+    assert psi(before, np.array([])) is psi(np.array([]), before) is None
+
+
+def test_the_figures_of_a_shift_by_hand() -> None:
+    figures = shift(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.3, 0.9]))
+    assert (figures["n_a"], figures["n_b"], figures["mean_a"], figures["mean_b"]) == (4, 2, 0.25, 0.6)
+    assert figures["ks"] == 0.5  # at .2 two of four lie below and none of two
+    assert figures["ks_p"] == pytest.approx(stats.kstwobign.sf(0.5 * (8 / 6) ** 0.5))
+    assert shift(np.array([0.1]), np.array([]))["mean_a"] == 0.1
+
+
+def test_three_pairs_are_the_fewest_with_a_rank_correlation() -> None:
+    values = np.array([0.3, 0.1, 0.2])
+    assert rank_correlation(values, values) == 1
+    assert rank_correlation(np.full(3, 0.5), values) is None
+    assert rank_correlation(np.arange(6.0), np.array([1.0, 0, 3, 2, 4, 5])) == round(1 - 6 * 4 / (6 * 35), 6)

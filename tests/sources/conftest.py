@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import tarfile
 import threading
 import zipfile
@@ -19,7 +21,7 @@ import zstandard
 
 Files = list[tuple[str, bytes]]
 Pack = Callable[[str, Files, Path], Path]
-KINDS = ("folder", "zip", "tar", "tar.gz", "tar.zst", "parquet")
+KINDS = ("folder", "zip", "tar", "tar.gz", "tar.zst", "tar.bz2", "tar.xz", "parquet")
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -68,6 +70,10 @@ def _compress(kind: str, data: bytes) -> bytes:
         return zstandard.ZstdCompressor().compress(data)
     if kind == "tar.gz":
         return gzip.compress(data)
+    if kind == "tar.bz2":
+        return bz2.compress(data, 1)  # in blocks of 100 kB
+    if kind == "tar.xz":
+        return lzma.compress(data)
     return data
 
 

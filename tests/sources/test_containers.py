@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 import tempfile
@@ -18,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sources import IndexedSource, SourceError, Status, open_source, source
-from tasks.sources.member import clean_path, path_fault
+from tasks.sources.member import LFS_POINTER, archive_kind, clean_path, path_fault
+from tasks.sources.sidecars import SIDECARS
+from tasks.sources.system_files import is_system_file
 
 Files = list[tuple[str, bytes]]
 Pack = Callable[[str, Files, Path], Path]
@@ -27,8 +30,17 @@ SAMPLE: Files = [(f"faces/{number:02d}.jpg", bytes([number]) * (number * 37 % 50
 
 _part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=12)
 _path = st.lists(_part, min_size=1, max_size=3).map("/".join)
-_safe = _path.filter(lambda path: not path_fault(path) and clean_path(path) == path and "." not in path.split("/"))
-_files = st.lists(st.tuples(_safe, st.binary(max_size=2000)), min_size=1, max_size=12)
+
+
+def _is_plain(path: str) -> bool:
+    """Whether the path is safe and neither a system file's nor perhaps a sidecar's."""
+    special = is_system_file(path) or path.rpartition(".")[2].lower() in SIDECARS
+    return not (special or path_fault(path) or "." in path.split("/")) and clean_path(path) == path
+
+
+_safe = _path.filter(_is_plain)
+_bytes = st.binary(max_size=2000).filter(lambda data: archive_kind(data) is None and not data.startswith(LFS_POINTER))
+_files = st.lists(st.tuples(_safe, _bytes), min_size=1, max_size=12)
 
 
 def pairs(url: object) -> list[tuple[str, bytes | None]]:
@@ -37,7 +49,7 @@ def pairs(url: object) -> list[tuple[str, bytes | None]]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(files=_files, kind=st.sampled_from(["zip", "tar", "tar.gz", "tar.zst"]))
+@given(files=_files, kind=st.sampled_from(["zip", "tar", "tar.gz", "tar.zst", "tar.bz2", "tar.xz"]))
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_an_archive_gives_back_any_names_and_bytes_even_twice(pack: Pack, files: Files, kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -47,7 +59,9 @@ def test_an_archive_gives_back_any_names_and_bytes_even_twice(pack: Pack, files:
 
 
 @settings(deadline=None, max_examples=40)
-@given(files=st.dictionaries(_part.filter(lambda name: name not in (".", "..")), st.binary(max_size=500), min_size=1))
+@given(
+    files=st.dictionaries(_part.filter(lambda name: name not in (".", "..") and _is_plain(name)), _bytes, min_size=1)
+)
 def test_a_folder_gives_back_any_names_sorted(pack: Pack, files: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert pairs(pack("folder", list(files.items()), Path(folder))) == sorted(files.items())
@@ -149,6 +163,19 @@ def test_the_fingerprint_changes_with_the_content_and_only_with_it(pack: Pack, k
     assert first != open_source(pack(kind, [*SAMPLE, ("more.jpg", b"x")], tmp_path / "again")).fingerprint()
 
 
+def test_the_fingerprint_of_a_folder_changes_with_the_time_of_a_file_alone(pack: Pack, tmp_path: Path) -> None:
+    path = pack("folder", SAMPLE, tmp_path)
+    file = path / "faces" / "07.jpg"
+    os.utime(file, ns=(10**18, 10**18))
+    first = open_source(path).fingerprint()
+    file.write_bytes(bytes(len(SAMPLE[7][1])))  # as many bytes
+    os.utime(file, ns=(10**18, 10**18 + 1))
+    assert open_source(path).fingerprint() != first
+    file.rename(path / "faces" / "7.jpg")
+    os.utime(path / "faces" / "7.jpg", ns=(10**18, 10**18))
+    assert open_source(path).fingerprint() != first
+
+
 def test_the_kind_is_told_by_content_not_by_name(pack: Pack, kind: str, tmp_path: Path) -> None:
     path = pack(kind, SAMPLE, tmp_path).rename(tmp_path / "noname")
     assert pairs(path) == SAMPLE
@@ -232,4 +259,4 @@ def test_one_row_of_an_indexed_source_is_read_alone(pack: Pack, kind: str, tmp_p
         if isinstance(dump, IndexedSource):
             assert [member.path for member in dump.rows(11, 13)] == ["faces/11.jpg", "faces/12.jpg"]
         else:
-            assert dump.kind in ("tar.gz", "tar.zst")
+            assert dump.kind in ("tar.gz", "tar.zst", "tar.bz2", "tar.xz")

@@ -69,6 +69,16 @@ def test_a_wrong_hash_is_an_error_and_leaves_nothing(web: Any, tmp_path: Path) -
     assert not list(tmp_path.rglob("dump.zip*[!k]"))
 
 
+@pytest.mark.parametrize("left", [0, 16, 1_000_000, 3_072_000, 4_000_000])
+def test_a_wrong_hash_is_an_error_whatever_an_earlier_call_left(web: Any, tmp_path: Path, left: int) -> None:
+    part = tmp_path / ("0" * 64) / "dump.zip.part"
+    part.parent.mkdir()
+    part.write_bytes((web.data + bytes(1_000_000))[:left])
+    with pytest.raises(SourceError, match=f"its SHA-256 is {sha(web.data)}, not {'0' * 64}"):
+        download(web.url, "0" * 64, tmp_path, wait_s=0)
+    assert not list(tmp_path.rglob("dump.zip*[!k]"))
+
+
 def test_a_missing_file_is_an_error_at_once(web: Any, tmp_path: Path) -> None:
     web.answers = [404]
     with pytest.raises(SourceError, match=r"dump\.zip: the server answers 404"):
@@ -82,9 +92,9 @@ def test_a_busy_server_is_asked_again(web: Any, tmp_path: Path) -> None:
     assert len(web.requests) == 3
 
 
-def test_nobody_at_home_is_an_error(tmp_path: Path) -> None:
+def test_nobody_at_home_is_an_error(tmp_path: Path, closed_port: int) -> None:
     with pytest.raises(SourceError, match=r"broke off 5 times in a row .*refused"):
-        download("http://127.0.0.1:9/a.zip", "0" * 64, tmp_path, wait_s=0)
+        download(f"http://127.0.0.1:{closed_port}/a.zip", "0" * 64, tmp_path, wait_s=0)
 
 
 @pytest.mark.parametrize(("url", "digest"), [("ftp://x/a.zip", "0" * 64), ("http://x/a.zip", "12")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import stat
 import struct
 import tarfile
@@ -17,14 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.sources import Member, SourceError, Status, folder, open_source, tarred, tarwalk, zipped
+from tasks.sources import Member, SourceError, Status, folder, open_source, place, tarwalk, zipped
 from tasks.sources.member import read_bounded
 
 Files = list[tuple[str, bytes]]
 Pack = Callable[[str, Files, Path], Path]
-ARCHIVES = ("zip", "tar", "tar.gz", "tar.zst")
+ARCHIVES = ("zip", "tar", "tar.gz", "tar.zst", "tar.bz2", "tar.xz")
 # Incompressible, so that a cut archive is cut within a member.
-PHOTOS: Files = [(f"{number}.jpg", os.urandom(60_000)) for number in range(20)]
+_noise = random.Random(20)
+PHOTOS: Files = [(f"{number}.jpg", _noise.randbytes(60_000)) for number in range(20)]
 
 
 def rows(path: Path) -> list[Member]:
@@ -72,7 +74,7 @@ def test_links_pipes_and_devices_of_a_tar_are_rows(name: str, tmp_path: Path) ->
     kinds = [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE]
     entries = [entry("a.jpg"), *(entry(f"{kind!r}", kind, "a.jpg") for kind in kinds), entry("dir", tarfile.DIRTYPE)]
     found = outcome(write_tar(tmp_path / name, [*entries, entry("z.jpg")]))
-    assert [status for _, status in found] == ["ok", *["not_a_file"] * 5, "ok"]
+    assert [status for _, status in found] == ["ok", "not_a_file", "ok", *["not_a_file"] * 3, "ok"]
 
 
 def test_links_and_pipes_of_a_zip_are_rows(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_a_tar_without_its_end_or_with_a_bad_header_or_more_behind_it_says_so(pa
 
 
 def test_garbage_with_the_name_of_an_archive_is_one_row(tmp_path: Path) -> None:
-    for name in ("a.zip", "a.tar", "a.tar.gz", "a.tar.zst", "a.parquet"):
+    for name in ("a.zip", "a.tar", "a.tar.gz", "a.tar.zst", "a.tar.bz2", "a.tar.xz", "a.parquet"):
         (tmp_path / name).write_bytes(b"garbage" * 1000)
         assert outcome(tmp_path / name) == [(name, "archive_damaged")]
 
@@ -275,8 +277,8 @@ def test_a_sparse_file_is_filled_with_its_holes(tmp_path: Path) -> None:
     header = bytearray(entry("sparse.jpg").tobuf(tarfile.GNU_FORMAT))
     header[124:136] = b"%011o\0" % 1024
     header[156:157] = tarfile.GNUTYPE_SPARSE
-    for place, (offset, data) in enumerate(runs):
-        header[386 + 24 * place : 386 + 24 * place + 24] = b"%011o\0%011o\0" % (offset, len(data))
+    for number, (offset, data) in enumerate(runs):
+        header[386 + 24 * number : 386 + 24 * number + 24] = b"%011o\0%011o\0" % (offset, len(data))
     header[483:495] = b"%011o\0" % size
     header[148:156] = b" " * 8
     header[148:156] = b"%06o\0 " % sum(header)
@@ -295,8 +297,8 @@ def test_a_sparse_file_is_filled_with_its_holes(tmp_path: Path) -> None:
 def test_no_broken_byte_anywhere_makes_an_exception(
     pack: Pack, kind: str, edits: list[tuple[float, int]], cut: float
 ) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        path = pack(kind, [(f"{number}.jpg", bytes([number]) * 300) for number in range(6)], Path(place))
+    with tempfile.TemporaryDirectory() as temporary:
+        path = pack(kind, [(f"{number}.jpg", bytes([number]) * 300) for number in range(6)], Path(temporary))
         data = bytearray(path.read_bytes())
         for at, value in edits:
             data[min(int(at * len(data)), len(data) - 1)] = value
@@ -313,13 +315,11 @@ def test_no_broken_byte_anywhere_makes_an_exception(
 def test_a_disk_that_fails_is_an_error_and_not_a_damaged_archive(
     pack: Pack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Broken(io.BytesIO):
+        def seek(self, offset: int, whence: int = 0) -> int:
+            raise OSError(5, "Input/output error")
+
     with open_source(pack("tar", PHOTOS, tmp_path)) as dump:
-        assert isinstance(dump, tarred.TarSource)
-
-        class Broken(io.BytesIO):
-            def seek(self, offset: int, whence: int = 0) -> int:
-                raise OSError(5, "Input/output error")
-
-        monkeypatch.setattr(dump._handle, "_file", Broken())
+        monkeypatch.setattr(place.Handle, "_open", lambda handle: Broken())
         with pytest.raises(SourceError, match=r"dump\.tar: cannot be read .*Input/output error"):
             next(dump.members())

@@ -91,6 +91,43 @@ def test_augmentation_differs_from_epoch_to_epoch_and_leaves_the_store_alone(
     assert np.array_equal(batches._store.pixels(np.arange(len(stored))), stored)
 
 
+def test_order_and_augmentation_follow_the_seed_and_not_the_batches(toy: Any, manifest: pd.DataFrame) -> None:
+    """A face is changed by seed, epoch and its own place: not by where in a batch it lies."""
+    orders, seen = [], []
+    for seed, size in ((4, 12), (4, 7), (5, 12)):
+        store, labels = CropStore(manifest, toy.faces, SIDE, 2), manifest["label"].to_numpy(np.int8)
+        batches = FaceBatches(store, labels, size, seed=seed, shuffle=True, augmenter=Augmenter([FLIP], SIDE))
+        orders.append(batches.order(0))
+        pixels = np.concatenate([batches[index][0] for index in range(len(batches))])
+        seen.append(pixels[np.argsort(orders[-1])])
+    assert np.array_equal(orders[0], orders[1])
+    assert np.array_equal(seen[0], seen[1])
+    assert not np.array_equal(orders[0], orders[2])
+    assert not np.array_equal(seen[0], seen[2])
+
+
+def test_a_small_memory_shuffles_whole_groups_of_shards_and_a_large_one_everything(
+    toy: Any, manifest: pd.DataFrame
+) -> None:
+    """Two shards fit, so one is shuffled while the next is read."""
+    labels = manifest["label"].to_numpy(np.int8)
+    shard = manifest["shard"].to_numpy()
+    changes = {}
+    for budget in (TINY, 2**30):
+        store = CropStore(manifest, toy.faces, SIDE, 2, budget)
+        order = FaceBatches(store, labels, 12, seed=4, shuffle=True).order(0)
+        changes[budget] = int(np.count_nonzero(np.diff(shard[order])))
+    assert changes[TINY] == len(np.unique(shard)) - 1
+    assert changes[2**30] > 20
+
+
+def test_without_a_shuffle_faces_come_in_the_order_of_the_manifest(toy: Any, manifest: pd.DataFrame) -> None:
+    batches = FaceBatches(CropStore(manifest, toy.faces, SIDE, 2), manifest["label"].to_numpy(np.int8), 12)
+    assert batches.order(3).tolist() == list(range(len(manifest)))
+    assert [len(batches[index][0]) for index in range(len(batches))] == [12] * 13 + [4]
+    assert batches.labels.tolist() == manifest["label"].tolist()
+
+
 def test_a_small_memory_reads_shards_again_and_holds_few(toy: Any, manifest: pd.DataFrame, stored: np.ndarray) -> None:
     batches = batches_of(toy, manifest, budget=TINY)
     batches._augmenter = None

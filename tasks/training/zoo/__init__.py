@@ -19,7 +19,15 @@ from tasks.training.zoo.mobilenet import mobilenet_v3
 from tasks.training.zoo.resnet import resnet18, resnet50
 from tasks.training.zoo.scratch import cnn3, foolme
 from tasks.training.zoo.trainable import set_trainable
-from tasks.training.zoo.verdict import LOGIT, P_FAKE, ends_in_verdict, linear_layer, logit_model, with_verdict
+from tasks.training.zoo.verdict import (
+    LOGIT,
+    P_FAKE,
+    ends_in_verdict,
+    linear_layer,
+    logit_and_features,
+    logit_model,
+    with_verdict,
+)
 
 __all__ = [
     "LOGIT",
@@ -28,6 +36,7 @@ __all__ = [
     "build_network",
     "ends_in_verdict",
     "linear_layer",
+    "logit_and_features",
     "logit_model",
     "set_trainable",
     "with_verdict",

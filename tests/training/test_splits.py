@@ -1,0 +1,67 @@
+"""The training and validation splits: both classes, the data sets of a phase, names with fakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.params import FauxfaceError
+from tasks.training.recipes import Phase
+from tasks.training.splits import of_phase, read_split
+
+
+@pytest.fixture
+def rows(toy: Any) -> pd.DataFrame:
+    """The toy's faces, as of two data sets: `odd` has one more face in three than `even`."""
+    frame: pd.DataFrame = pq.read_table(toy.manifests / "train.parquet").to_pandas()
+    return frame.assign(dataset=["odd" if number % 5 < 3 else "even" for number in range(len(frame))])
+
+
+def write(path: Path, rows: pd.DataFrame, toy: Any) -> Path:
+    schema = pq.read_schema(toy.manifests / "train.parquet")
+    pq.write_table(pa.Table.from_pandas(rows, schema, preserve_index=False), path)
+    return path
+
+
+@pytest.mark.parametrize(("label", "name"), [(0, "real"), (1, "fake")])
+def test_a_split_without_a_class_teaches_nothing(
+    toy: Any, rows: pd.DataFrame, tmp_path: Path, label: int, name: str
+) -> None:
+    path = write(tmp_path / "train.parquet", rows[rows["label"] != label], toy)
+    with pytest.raises(FauxfaceError, match=rf"train.parquet: holds no {name} face\."):
+        read_split(path)
+    with pytest.raises(FauxfaceError, match=r"holds no real and no fake face\."):
+        read_split(write(path, rows.head(0), toy))
+
+
+def test_a_phase_uses_the_rows_of_its_data_sets_in_both_splits(toy: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
+    splits = {name: read_split(write(tmp_path / f"{name}.parquet", rows, toy)) for name in ("train", "valid")}
+    phase = Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["odd"]})
+    chosen = of_phase(splits, phase)
+    assert set(chosen) == {"train", "valid"}
+    for split in chosen.values():
+        assert set(split.rows["dataset"]) == {"odd"}
+        assert split.rows.index.tolist() == list(range(len(split.rows)))
+        assert split.labels.tolist() == split.rows["label"].tolist()
+        assert split.rows["face_id"].tolist() == rows.loc[rows["dataset"] == "odd", "face_id"].tolist()
+    everything = of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1}))
+    assert [len(split.rows) for split in everything.values()] == [len(rows)] * 2
+
+
+def test_a_phase_of_data_sets_that_are_not_there_or_lack_a_class_is_an_error(
+    toy: Any, rows: pd.DataFrame, tmp_path: Path
+) -> None:
+    lacking = rows[(rows["dataset"] != "even") | (rows["label"] == 0)]
+    splits = {
+        "train": read_split(write(tmp_path / "train.parquet", rows, toy)),
+        "valid": read_split(write(tmp_path / "valid.parquet", lacking, toy)),
+    }
+    with pytest.raises(FauxfaceError, match=r"train.parquet: holds no face of none.* Its data sets are even, odd"):
+        of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["none", "odd"]}))
+    with pytest.raises(FauxfaceError, match=r"valid.parquet: holds no fake face of even"):
+        of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["even"]}))
