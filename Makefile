@@ -14,7 +14,7 @@ export DO_NOT_TRACK := 1
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo server test test-all mutants lint docs reference lock clean
+.PHONY: help demo server test test-all faults mutants lint docs reference lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -42,6 +42,9 @@ test: $(STAMP) ## Run the tests (about 15 minutes on 2 cores)
 
 test-all: $(STAMP) ## Run all tests, the slow ones too
 	python -m pytest $(PARALLEL)
+
+faults: $(STAMP) ## Inject faults, two hundred kills among them, and print what was survived (half an hour on 2 cores)
+	python -m pytest $(PARALLEL) tests/faults
 
 mutants: $(STAMP) ## Plant small bugs, one at a time, and count those that the tests find (about an hour)
 	python -m benchmarks.mutants

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS
 from tasks.params import CropParams, FauxfaceError, ScoreParams
 from tasks.params.section import Section, read_section
@@ -46,6 +47,7 @@ def detect(
     Detector and crop are set by the section `crop` of a params.yaml, if there is one here. The exit status is 1 if an
     image cannot be read.
     """
+    supervise(repeats=True)
     crop = _section("crop", CropParams())
     crop = crop if min_face is None else crop.model_copy(update={"min_face": min_face})
     drawings = _drawings(draw, images)
@@ -69,6 +71,7 @@ def predict(
     Threshold and precision are set as in params.yaml (`score`), if there is one here. The exit status is 1 when an
     image cannot be read; an image without a face, or with a fake one, is an answer.
     """
+    supervise(repeats=True)
     from tasks.scoring.card import is_packaged, model_named
     from tasks.scoring.card_text import bounds_line, notices
     from tasks.scoring.model import load_model

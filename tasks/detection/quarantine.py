@@ -20,7 +20,6 @@ import os
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -54,31 +53,37 @@ class Flight:
         self._map = mmap.mmap(handle, SLOTS * _SLOT_BYTES)
         self._trace = os.open(self.trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         faulthandler.enable(self._trace)
-        self._free = deque(range(SLOTS))
-        self._flying = 0
+        self._free = list(range(SLOTS))
+        self._turn = threading.Lock()
         self._beaten = 0.0
         atexit.register(self.land)
 
     @contextmanager
     def carrying(self, ids: Sequence[str]) -> Iterator[Callable[[], None]]:
         """Note pictures by their SHA-256 while they are worked on; yields what to call after each step of the work."""
-        try:
-            slot = self._free.pop()
-        except IndexError:  # more batches than anybody has threads: these go without a note
+        slot = self._take_off()
+        if slot is None:  # more batches than anybody has threads: these go without a note
             yield lambda: None
             return
         content = bytes.fromhex("".join(ids[:SLOT_IDS]))
         start = slot * _SLOT_BYTES
         self._map[start : start + len(content)] = content
-        self._flying += 1
         self.beat()
         try:
             yield self.beat
         finally:
             self._map[start : start + len(content)] = bytes(len(content))
+            self._touch_down(slot)
+
+    def _take_off(self) -> int | None:
+        with self._turn:
+            return self._free.pop() if self._free else None
+
+    def _touch_down(self, slot: int) -> None:
+        """Give a slot back; who is the last sends the watchdog to sleep."""
+        with self._turn:
             self._free.append(slot)
-            self._flying -= 1
-            if self._flying == 0:
+            if len(self._free) == SLOTS:
                 faulthandler.cancel_dump_traceback_later()
                 self._beaten = 0.0
 

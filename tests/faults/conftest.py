@@ -23,13 +23,14 @@ __all__ = ["dumps", "environment", "new_workspace", "prefect_home", "server"]
 RECIPE = """
 network: cnn3
 weights: none
-arguments: {widths: [4, 4, 8]}
+network_arguments: {widths: [4, 4, 8]}
 input_size: 32
 epochs: 3
 batch_size: 8
 learning_rate: 0.01
 augmentation: [HorizontalFlip: {p: 0.5}]
 """
+CANARY = "canary-of-the-environment"  # what must not be found anywhere but there
 COMMANDS = {
     "crop": ("crop", "ffhq"),
     "split": ("split",),
@@ -125,7 +126,8 @@ def outputs(stage: str) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def zygote(project: Path, environment: dict[str, str], server: str) -> Iterator[Zygote]:
-    process = Zygote(project, {**environment, "PREFECT_API_URL": server, "PYTHONPATH": str(project)})
+    secrets = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "AZURE_STORAGE_KEY"), CANARY)
+    process = Zygote(project, {**environment, **secrets, "PREFECT_API_URL": server, "PYTHONPATH": str(project)})
     yield process
     process.stop()
 

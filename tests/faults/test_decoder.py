@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,22 @@ def test_crop_goes_on_after_crashes_and_says_so(
     assert "starting again" in done.stderr
     assert "2 crashed" in done.stdout
     tell(record_property, "decoder crashes", 2, **rows_wrong(pd.read_parquet(path)["index"], 20))
+
+
+def test_detect_says_of_every_picture_once_what_became_of_it(
+    environment: dict[str, str], tmp_path: Path, record_property: Tell
+) -> None:
+    workspace = Workspace(tmp_path, {**environment, **broken_decoder(tmp_path / "notes")})
+    names = [f"{number}.jpg" for number in range(5)]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(marked(number, CRASH) if number == 2 else picture(number))
+    done = workspace.run("fauxface", "detect", "--json", *names, check=False)
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["image"] for entry in entries] == names
+    assert [entry["status"] for entry in entries] == ["no_face", "no_face", "crashed", "no_face", "no_face"]
+    assert done.returncode == 1
+    assert done.stderr.count("2.jpg: crashed") == 1
+    tell(record_property, "decoder crashes", 1)
 
 
 @pytest.mark.slow

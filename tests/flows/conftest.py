@@ -66,7 +66,7 @@ def server(prefect_home: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A Prefect server for the whole session, started as a stage starts it; ends with this process."""
     code = (
         "import sys, psutil; from pathlib import Path; from flows import server, surroundings\n"
-        "surroundings.set_surroundings(); owner = psutil.Process(int(sys.argv[1]))\n"
+        "surroundings.set_surroundings(); server.START_TIMEOUT = 600; owner = psutil.Process(int(sys.argv[1]))\n"
         "print(server._start(owner, Path(sys.argv[2])))\n"
     )
     note = tmp_path_factory.mktemp("server") / "note.json"
