@@ -90,7 +90,7 @@ def workspace(new_workspace: NewWorkspace, dumps: Dumps) -> Workspace:
     for folder, members in (("a", dumps.omi(2)), ("b", dumps.omi(3))):
         (made / folder).mkdir()
         shutil.copy(members, made / folder / "images.tar")
-    shutil.copy(dumps.omi(2), made / "x::y.tar")
+    shutil.copy(dumps.omi(4), made / "x::y.tar")
     with zipfile.ZipFile(made / "texts.zip", "w") as texts:
         texts.writestr("readme.txt", "no picture")
         texts.writestr("empty.jpg", "")
@@ -106,7 +106,7 @@ def test_one_bad_dump_among_several_is_told_at_the_end_and_the_others_are_scored
     assert done.returncode == 1
     assert "a/images.tar: 2 inputs = 2 ok" in done.stdout
     assert "b/images.tar: 3 inputs = 3 ok" in done.stdout
-    assert "x_y: 2 inputs = 2 ok" in done.stdout
+    assert "x_y: 4 inputs = 4 ok" in done.stdout
     assert "texts: 3 inputs = 1 empty_file, 2 not_an_image" in done.stdout
     assert "--retry-failed" not in done.stdout
     nothing, texts, gone = done.stderr.splitlines()[-3:]
