@@ -150,7 +150,7 @@ def crowded(draw: Any) -> Float:
 
 
 @pytest.mark.parametrize("over", ["union", "smaller"])
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(boxes=crowded(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.25, 0.5, 1.0]))
 def test_of_equal_scores_the_one_further_left_then_up_stays_and_an_overlap_of_the_threshold_is_none(
     over: Any, boxes: Float, seed: int, threshold: float
@@ -176,7 +176,7 @@ def test_of_equal_scores_the_one_further_left_then_up_stays_and_an_overlap_of_th
             assert kept[i] == (not any(better(j, i) for j in rivals))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(boxes=crowded(), seed=st.integers(0, 1000), threshold=st.sampled_from([0.25, 0.5, 1.0]))
 def test_an_overlap_of_exactly_the_threshold_is_not_near(boxes: Float, seed: int, threshold: float) -> None:
     some = np.random.default_rng(seed).random(len(boxes)) < 0.5

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -28,6 +29,11 @@ def write(path: Path, rows: pd.DataFrame, toy: Any) -> Path:
     return path
 
 
+def phase(*datasets: str) -> Phase:
+    """What a phase of a recipe says of its faces."""
+    return cast(Phase, SimpleNamespace(name="tune", datasets=datasets or None, most_faces=None))
+
+
 @pytest.mark.parametrize(("label", "name"), [(0, "real"), (1, "fake")])
 def test_a_split_without_a_class_teaches_nothing(
     toy: Any, rows: pd.DataFrame, tmp_path: Path, label: int, name: str
@@ -41,15 +47,14 @@ def test_a_split_without_a_class_teaches_nothing(
 
 def test_a_phase_uses_the_rows_of_its_data_sets_in_both_splits(toy: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
     splits = {name: read_split(write(tmp_path / f"{name}.parquet", rows, toy)) for name in ("train", "valid")}
-    phase = Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["odd"]})
-    chosen = of_phase(splits, phase)
+    chosen = of_phase(splits, phase("odd"))
     assert set(chosen) == {"train", "valid"}
     for split in chosen.values():
         assert set(split.rows["dataset"]) == {"odd"}
         assert split.rows.index.tolist() == list(range(len(split.rows)))
         assert split.labels.tolist() == split.rows["label"].tolist()
         assert split.rows["face_id"].tolist() == rows.loc[rows["dataset"] == "odd", "face_id"].tolist()
-    everything = of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1}))
+    everything = of_phase(splits, phase())
     assert [len(split.rows) for split in everything.values()] == [len(rows)] * 2
 
 
@@ -62,6 +67,6 @@ def test_a_phase_of_data_sets_that_are_not_there_or_lack_a_class_is_an_error(
         "valid": read_split(write(tmp_path / "valid.parquet", lacking, toy)),
     }
     with pytest.raises(FauxfaceError, match=r"train.parquet: holds no face of none.* Its data sets are even, odd"):
-        of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["none", "odd"]}))
+        of_phase(splits, phase("none", "odd"))
     with pytest.raises(FauxfaceError, match=r"valid.parquet: holds no fake face of even"):
-        of_phase(splits, Phase.model_validate({"name": "tune", "epochs": 1, "datasets": ["even"]}))
+        of_phase(splits, phase("even"))
