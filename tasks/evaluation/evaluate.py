@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.confidence import intervals
+from tasks.evaluation.coverage import coverage_curve, three_answers
 from tasks.evaluation.metrics import rates, summary
 from tasks.evaluation.plots import NAMES, plot_frames
 from tasks.evaluation.threshold import FALSE_ALARM_RATE, best_threshold
@@ -52,7 +53,8 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on `test`, at the `threshold` of the best balanced accuracy that was chosen on `valid`.
 
-    `operating_points` has accuracy and both rates at that threshold and at `false_alarm`, the model's other one.
+    `operating_points` has accuracy and both rates at that threshold and at `false_alarm`, the model's other one;
+    `three_answers` and `coverage` say how much is answered at what error (see coverage.py).
 
     `train`, what the model was trained on, has the trivial features and labels (`feature_rows`), `valid` and `test`
     scores as well (`scored_rows`).
@@ -123,7 +125,8 @@ def _measure(rows: pd.DataFrame, judge: _Judge) -> dict[str, Any]:
     labels, p_fake = rows["label"].to_numpy(), rows["p_fake"].to_numpy()
     points = {"balanced": judge.threshold, "false_alarm": judge.false_alarm}
     at = {name: rates(labels, p_fake, threshold) for name, threshold in points.items()}
-    return {**figures, "operating_points": at, "baseline": {**chosen, "intervals": bounds}}
+    answers = {"three_answers": three_answers(rows), "coverage": coverage_curve(rows, judge.threshold)}
+    return {**figures, "operating_points": at, **answers, "baseline": {**chosen, "intervals": bounds}}
 
 
 def _with_intervals(

@@ -18,7 +18,7 @@ MOST_BYTES = 1 << 24
 MOST_TEXT = 1 << 20  # bytes of one text
 _SOS, _EOI, _COM, _APP1, _APP11 = 0xDA, 0xD9, 0xFE, 0xE1, 0xEB
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}  # markers without a length
-_MARKER = re.compile(rb"\xff+([^\xff])", re.DOTALL)
+_AFTER_FILL = re.compile(rb"[^\xff]")
 _XMP, _XMP_MORE = b"http://ns.adobe.com/xap/1.0/\x00", b"http://ns.adobe.com/xmp/extension/\x00"
 _XMP_MORE_HEAD = len(_XMP_MORE) + 40  # a digest, the whole length, the offset
 _EXIF = b"Exif\x00\x00"
@@ -87,11 +87,11 @@ def _walk(data: bytes) -> Iterator[tuple[str, bytes]]:
 def _jpeg(data: bytes) -> Iterator[tuple[str, bytes]]:
     at = 2
     for _ in range(MOST_PIECES):
-        found = _MARKER.search(data, at)  # stray bytes between segments are passed over
-        marker = _EOI if found is None else found[1][0]
-        if found is None or marker in (_SOS, _EOI):
+        at = data.find(b"\xff", at)  # stray bytes between segments are passed over
+        found = _AFTER_FILL.search(data, at) if at >= 0 else None
+        if found is None or found[0][0] in (_SOS, _EOI):
             return
-        at = found.end()
+        marker, at = found[0][0], found.end()
         if marker in _ALONE:
             continue
         length = int.from_bytes(data[at : at + 2], "big")
@@ -182,12 +182,12 @@ def _boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _add_text(notes: Notes, block: bytes) -> None:
     key, _, text = block[:MOST_TEXT].partition(b"\x00")
-    _say(notes, key, text.decode("utf-8", "replace"))
+    _say(notes, key, text)
 
 
 def _add_ztxt(notes: Notes, block: bytes) -> None:
     key, _, packed = block.partition(b"\x00")
-    _say(notes, key, notes.unpack(packed[1:]).decode("utf-8", "replace"))
+    _say(notes, key, notes.unpack(packed[1:]))
 
 
 def _add_itxt(notes: Notes, block: bytes) -> None:
@@ -197,7 +197,7 @@ def _add_itxt(notes: Notes, block: bytes) -> None:
     if key == b"XML:com.adobe.xmp":
         notes.xmp.append(text)
     else:
-        _say(notes, key, text.decode("utf-8", "replace"))
+        _say(notes, key, text)
 
 
 def _add_xmp(notes: Notes, block: bytes) -> None:
@@ -246,8 +246,13 @@ def _exif_text(tag: int, text: bytes) -> str:
     return (text[8:] if _TEXT_TAGS[tag] == "UserComment" else text).decode("utf-8", "replace").rstrip("\x00")
 
 
-def _say(notes: Notes, key: bytes, text: str) -> None:
-    notes.texts.append((key[:80].decode("latin-1"), text))
+def _say(notes: Notes, key: bytes, text: bytes) -> None:
+    """Note a text, which writers leave in UTF-8 even where the format says Latin-1."""
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        decoded = text.decode("latin-1")
+    notes.texts.append((key[:80].decode("latin-1"), decoded))
 
 
 _KINDS: dict[str, Callable[[Notes, bytes], None]] = {

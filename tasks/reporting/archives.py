@@ -32,6 +32,9 @@ COLUMNS = [
     "detection_confidence",
     "p_fake",
     "is_fake",
+    "verdict",
+    "verdict_reason",
+    "provenance",
 ]
 ORDER = [("p_fake", "descending"), ("member", "ascending"), ("face_index", "ascending")]
 

@@ -48,6 +48,7 @@ class ArchiveScores(Counted):
     fake_faces: int
     fake_images: int
     verdict: str
+    image_verdicts: dict[str, int] = {}
 
 
 class ScoreReport(Shape):

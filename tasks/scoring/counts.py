@@ -54,9 +54,9 @@ class ScoreCounts:
 
     @classmethod
     def from_json(cls, text: str) -> ScoreCounts:
-        """Return the counts that `to_json` wrote."""
+        """Return the counts that `to_json` wrote, of a former version too, which knew no verdicts."""
         facts = json.loads(text)
-        counters = {name: Counter(facts[name]) for name in ("status", "verdicts", "image_verdicts")}
+        counters = {name: Counter(facts.get(name, {})) for name in ("status", "verdicts", "image_verdicts")}
         return cls(**{**facts, **counters})
 
 

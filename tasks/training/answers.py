@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logit
 
+from tasks.evaluation.calibration import fit_temperature
 from tasks.evaluation.threshold import ANSWER_RATE, answer_bounds
 from tasks.params.files import appearing_folder, sha256_file, write_json
 from tasks.scoring.card import CARD, FAMILIAR, Answers, ModelCard, SourceOfFaces
-from tasks.scoring.classifier import Classifier, Seen
+from tasks.scoring.classifier import Classifier, Seen, probability
 from tasks.scoring.crops import by_shard, read_crops, read_manifest, read_shard
 from tasks.scoring.familiar import Familiarity
 from tasks.sources.sample import is_drawn
@@ -23,14 +26,28 @@ FITTED = 6000  # faces to which the distance is fitted at most, evenly from each
 RARE = 0.01  # share of the validation faces that are called unfamiliar, and of those of low quality
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A training like another that was not shown some sources, and the manifest of the faces of these."""
+
+    model: Path
+    manifest: Path
+
+
 def with_three_answers(
-    model: Path, manifests: Path, faces: Path, workers: int, families: Mapping[str, str] | None = None
+    model: Path,
+    manifests: Path,
+    faces: Path,
+    workers: int,
+    families: Mapping[str, str] | None = None,
+    left_out: LeftOut | None = None,
 ) -> ModelCard:
     """Let the model in the folder `model` answer `unsure`, and note what it was trained on; returns its new card.
 
-    The distance is fitted to faces of `manifests`/train.parquet, the bounds and limits to all of valid.parquet; `faces`
-    holds the shards; `families` names the family of a data set's fakes. The folder is replaced whole. Raises
-    FauxfaceError where model, manifest or shards cannot be used.
+    The distance is fitted to faces of `manifests`/train.parquet, bounds and limits to valid.parquet; `faces` holds the
+    shards; `families` names the family of a data set's fakes. With `left_out` bounds and temperature are those that
+    hold on the sources that its training was not shown. The folder is replaced whole. Raises FauxfaceError where model,
+    manifest or shards cannot be used.
     """
     classifier = Classifier.load(model, workers)
     train = read_manifest(manifests / "train.parquet")
@@ -39,16 +56,18 @@ def with_three_answers(
     chosen = _evenly(train, FITTED)
     known = seen_faces(classifier, chosen, faces, workers).features
     familiarity = None if known is None else Familiarity.fit(known, chosen["label"].to_numpy())
-    answers = _answers(classifier, familiarity, valid, faces, workers)
-    facts = {"answers": answers, "sources": _sources(train, families or {}), "drawn_sample": _is_drawn(train, faces)}
+    card = classifier.card.changed(answers=_answers(classifier, familiarity, valid, faces, workers))
+    if left_out is not None:
+        card = _holding_on(left_out, card, faces, workers)
+    facts = {"sources": _sources(train, families or {}), "drawn_sample": _is_drawn(train, faces)}
     with appearing_folder(model) as temp:
         shutil.copytree(model, temp, dirs_exist_ok=True)
-        files = {name: digest for name, digest in classifier.card.files.items() if name != FAMILIAR}
+        files = {name: digest for name, digest in card.files.items() if name != FAMILIAR}
         (temp / FAMILIAR).unlink(missing_ok=True)
         if familiarity is not None:
             familiarity.save(temp / FAMILIAR)
             files[FAMILIAR] = sha256_file(temp / FAMILIAR)
-        card = classifier.card.changed(files=files, **facts)
+        card = card.changed(files=files, **facts)
         write_json(temp / CARD, card.model_dump(mode="json"))
     return card
 
@@ -91,6 +110,33 @@ def _answers(
         faces=len(valid),
         sources=int(valid["dataset"].nunique()),
     )
+
+
+def _holding_on(left_out: LeftOut, card: ModelCard, faces: Path, workers: int) -> ModelCard:
+    """Return the card with the temperature and the bounds that hold on the sources left out of a training like it.
+
+    Both thresholds stay where they were in the logits.
+    """
+    rows = read_manifest(left_out.manifest)
+    logits = seen_faces(Classifier.load(left_out.model, workers), rows, faces, workers).logits
+    labels, sources = rows["label"].to_numpy(), rows["dataset"].to_numpy()
+    temperature = fit_temperature(labels, logits)
+    real_below, fake_from = answer_bounds(labels, probability(logits, temperature), sources)
+    assert card.answers is not None  # noqa: S101 (for mypy)
+    bounds = {
+        "real_below": real_below,
+        "fake_from": fake_from,
+        "chosen_on": "sources left out of a training like it",
+        "faces": len(rows),
+        "sources": len(set(sources)),
+    }
+    thresholds = {
+        name: float(probability(logit([getattr(card, name)]) * card.temperature, temperature)[0])
+        for name in ("threshold", "threshold_false_alarm")
+        if 0 < getattr(card, name) < 1
+    }
+    answers = card.answers.model_copy(update=bounds)
+    return card.changed(answers=answers, temperature=temperature, **thresholds)
 
 
 def _evenly(rows: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -34,6 +34,8 @@ def load_keras(model: Path) -> tuple[keras.Model, ModelCard]:
     Raises FauxfaceError when a file is missing or differs from the card, or when the architecture holds code.
     """
     card = load_card(model)
+    if card.scoring_only:
+        raise FauxfaceError(f"{model}: holds no Keras form of the network, so it scores and cannot be trained further.")
     return read_network(model), card
 
 

@@ -13,16 +13,24 @@ import pytest
 from tasks.evaluation.baseline import FEATURES
 from tasks.evaluation.frames import feature_rows, scored_rows
 from tasks.manifests.schemas import FACES, MANIFEST, shard_name
-from tasks.scoring.classifier import Classifier
+from tasks.scoring.card import Answers
+from tasks.scoring.classifier import Classifier, Seen
 
 
 class Brightness:
     """Stands in for a model: the logit of a crop is its mean."""
 
-    card = SimpleNamespace(input_size=16)
+    card = SimpleNamespace(
+        input_size=16,
+        threshold_by=lambda rule: 0.1,
+        answers=Answers(real_below=0.05, fake_from=0.15, rate=0.05, unfamiliar_from=7, low_quality_below=0.5),
+    )
 
-    def logits(self, crops: np.ndarray) -> np.ndarray:
-        return np.asarray(crops.mean(axis=(1, 2, 3)), np.float32)
+    def seen(self, crops: np.ndarray) -> Seen:
+        return Seen(np.asarray(crops.mean(axis=(1, 2, 3)), np.float32), None)
+
+    def distances(self, seen: Seen) -> np.ndarray:
+        return np.where(seen.logits > 45, 7.0, 1.0)
 
     def calibrated(self, logits: np.ndarray) -> np.ndarray:
         return logits / 255
@@ -37,6 +45,7 @@ def workspace(tmp_path: Path) -> Path:
             face_id = f"{dataset}{number}#0"
             png = cv2.imencode(".png", np.full((16, 16, 3), 10 * number + (dataset == "a"), np.uint8))[1].tobytes()
             facts = {"width": 100 + number, "height": 90, "format": "PNG", "file_bytes": number}
+            facts["quality"] = 0.4 if number == 0 else 0.5
             known = {"face_id": face_id, "image_id": face_id, "dataset": dataset, "member": "m", "face_index": 0}
             faces.append({**dict.fromkeys(FACES.names), **known, **facts, "image": {"bytes": png, "path": None}})
             place = {"face_id": face_id, "dataset": dataset, "shard": number // 4, "row": number % 4}
@@ -56,6 +65,18 @@ def test_each_face_gets_its_own_facts_and_score_in_the_order_of_the_manifest(wor
     assert (rows["width"] == 100 + numbers).all()
     assert (rows["logit"] == 10 * numbers + (rows["dataset"] == "a")).all()
     np.testing.assert_allclose(rows["p_fake"], rows["logit"] / 255)
+
+
+def test_each_face_gets_the_answer_that_scoring_gives_it(workspace: Path) -> None:
+    rows = scored_rows(workspace / "test.parquet", workspace, cast(Classifier, Brightness()), 2)
+    reasons = [
+        None if missing else reason
+        for reason, missing in zip(rows["verdict_reason"], rows["verdict_reason"].isna(), strict=True)
+    ]
+    answers = list(zip(rows["verdict"], reasons, strict=True))
+    expected = [("unsure", "low_quality"), ("real", None), ("unsure", "borderline"), ("unsure", "borderline")]
+    expected += [("fake", None), ("unsure", "unfamiliar")]
+    assert answers == 2 * expected[::-1]
 
 
 def test_feature_rows_need_no_model(workspace: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openvino
@@ -17,8 +18,11 @@ THRESHOLD, STRICT = 0.5, 0.9
 CROP = CropParams(size=64, margin=0.3, scale="fit", reencode=None)
 
 
-def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:
-    """Write a whole model artefact whose logit is the mean brightness of the face beyond `middle`, over 16."""
+def write_stand_in(folder: Path, middle: float = 128.0, **fields: Any) -> ModelCard:
+    """Write a whole model artefact whose logit is the mean brightness of the face beyond `middle`, over 16.
+
+    `fields` are further ones of its card.
+    """
     folder.mkdir(parents=True)
     faces = ops.parameter([-1, SIZE, SIZE, 3], np.float32)
     brightness = ops.reduce_mean(faces, ops.constant(np.array([1, 2, 3])), keep_dims=False)
@@ -27,7 +31,7 @@ def write_stand_in(folder: Path, middle: float = 128.0) -> ModelCard:
     openvino.save_model(network, folder / SCORER, compress_to_fp16=False)
     (folder / ARCHITECTURE).write_text("{}")
     (folder / WEIGHTS).write_text(f"stands in for weights: {middle}")
-    card = _card(folder)
+    card = _card(folder).changed(**fields)
     write_json(folder / CARD, card.model_dump(mode="json"))
     return card
 

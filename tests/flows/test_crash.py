@@ -82,7 +82,7 @@ def test_an_interrupt_ends_within_seconds_and_says_how_to_go_on(
         ({}, ["crop", "imo"], "has no data set 'imo'; it names omi"),
         ({"datasets": {"omi": {"source": "gone.zip"}}}, ["crop", "omi"], "gone.zip"),
         ({}, ["train"], "fauxface split"),
-        ({}, ["score", "some.zip"], "holds no model"),
+        ({}, ["score", "some.zip", "--model", "nowhere"], "holds no model"),
         ({}, ["score"], "score.archives names none"),
         ({}, ["split"], "no faces yet"),
     ],

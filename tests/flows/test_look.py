@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tasks.scoring.card import Answers
 from tests.flows.stand_in import STRICT, THRESHOLD, write_stand_in
 
 PROGRAM = Path(sys.executable).parent / "fauxface"
@@ -133,7 +134,7 @@ def test_bad_usage_is_said_in_one_line(folder: Path, words: list[str], said: str
 
 def test_work_that_fails_is_said_without_a_traceback(folder: Path) -> None:
     for words, said in {
-        ("predict", PHOTO): "holds no model",
+        ("predict", "--model", "nowhere", PHOTO): "holds no model",
         ("detect", PHOTO, "--draw", "notes.jpg/a.jpg"): "cannot be written",
         ("pipeline",): "dvc.yaml: is missing",
     }.items():
@@ -229,3 +230,47 @@ def test_help_imports_nothing_heavy(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("detect", "predict", "pipeline", "score", "crop"))
+
+
+def test_predict_gives_three_answers_and_says_why(folder: Path) -> None:
+    answers = Answers(real_below=0.3, fake_from=0.7, rate=0.05, low_quality_below=0.05)
+    write_stand_in(folder / "data" / "model", middle=70, answers=answers)
+    found = entries(fauxface(folder, "predict", "--json", PHOTO, "ein Bild mit ä.jpg"))
+    faces = [face for entry in found for face in entry["faces"]]
+    for face in faces:
+        expected = "fake" if face["p_fake"] >= 0.7 else "real" if face["p_fake"] < 0.3 else "unsure"
+        assert (face["verdict"], face["verdict_reason"]) == (expected, "borderline" if expected == "unsure" else None)
+    assert {face["verdict"] for face in faces} == {"real", "fake", "unsure"}
+    assert found[0]["image_verdict"] == ("fake" if any(f["verdict"] == "fake" for f in found[0]["faces"]) else "unsure")
+    words = fauxface(folder, "predict", PHOTO, "ein Bild mit ä.jpg").stdout
+    assert "unsure (borderline)  p_fake 0." in words
+    assert "fake from p_fake 0.700 up, real below 0.300, unsure between" in words
+
+
+def test_a_model_of_the_drawn_sample_says_so_and_json_stays_json(folder: Path) -> None:
+    write_stand_in(folder / "data" / "model", drawn_sample=True)
+    words = fauxface(folder, "predict", PHOTO)
+    assert "trained on the drawn sample alone" in words.stdout.splitlines()[-1]
+    done = fauxface(folder, "predict", "--json", PHOTO)
+    assert len(entries(done)) == 1
+    assert "trained on the drawn sample alone" in done.stderr
+
+
+def test_what_a_file_says_of_its_making_stands_beside_the_answer(folder: Path) -> None:
+    write_stand_in(folder / "data" / "model")
+    exif = Image.Exif()
+    exif[0x0131] = "Midjourney"
+    Image.open(folder / PHOTO).save(folder / "made.jpg", exif=exif, quality=95)
+    assert "  provenance: generator:midjourney" in fauxface(folder, "predict", "made.jpg").stdout.splitlines()
+    for command in ("detect", "predict"):
+        made, plain = entries(fauxface(folder, command, "--json", "made.jpg", PHOTO))
+        assert (made["provenance"], plain["provenance"]) == ("generator:midjourney", None)
+
+
+def test_the_card_of_a_model_is_printed(folder: Path) -> None:
+    card = write_stand_in(folder / "data" / "model", drawn_sample=True)
+    done = fauxface(folder, "model", "card")
+    assert done.returncode == 0, done.stderr
+    assert card.model_id in done.stdout.splitlines()[0]
+    assert json.loads(fauxface(folder, "model", "card", "data/model", "--json").stdout) == card.model_dump(mode="json")
+    assert "holds no model" in fauxface(folder, "model", "card", "elsewhere").stderr

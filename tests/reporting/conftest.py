@@ -184,7 +184,8 @@ def _evaluation(workspace: Workspace, random: np.random.Generator) -> None:
     for side in ("train", "valid", "test"):
         rows = feature_rows(workspace.data / "manifests" / f"{side}.parquet", workspace.data / "faces")
         p_fake = np.clip(random.normal(0.35 + 0.3 * rows["label"], 0.2), 0, 1)
-        frames.append(rows.assign(p_fake=p_fake, logit=p_fake))
+        answers = {"verdict": np.where(p_fake >= THRESHOLD, "fake", "real"), "verdict_reason": None}
+        frames.append(rows.assign(p_fake=p_fake, logit=p_fake, **answers))
     train, valid, test = frames
     evaluation = evaluate(
         train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100})
@@ -213,6 +214,7 @@ def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
         "faces": len(faces),
         "fake_faces": sum(face["is_fake"] for face in faces),
         "fake_images": sum(face["is_fake"] for face in faces),
+        "image_verdicts": {"fake": 20, "real": 20, "unsure": 3},
         "verdict": "max",
         "seconds": 3661.0,
         "images_per_second": 55.0,
@@ -242,6 +244,9 @@ def _scored(member: str, p_fake: float) -> dict[str, Any]:
         "landmarks": [0.0] * 10,
         "p_fake": p_fake,
         "is_fake": p_fake >= THRESHOLD,
+        "verdict": "unsure",
+        "verdict_reason": "borderline",
+        "provenance": "generator:midjourney",
         "verdict_rule": "max",
         "threshold_rule": "balanced",
         "model_id": MODEL,

@@ -22,8 +22,9 @@ def face_row(index: int, p_fake: float, **facts: Any) -> dict[str, Any]:
     p_fake = float(np.float32(p_fake))
     fake = p_fake >= THRESHOLD
     box = {"box_x": 1.0, "box_y": 2.0, "box_width": 30.0, "box_height": 40.5, "landmarks": [0.25] * 10}
+    answer = "fake" if fake else "real"
     face = {"face_index": 0, "n_faces": 1, "detection_confidence": 0.9, "p_fake": p_fake, "is_fake": fake, **box}
-    verdict = {"image_p_fake": p_fake, "image_is_fake": fake}
+    verdict = {"verdict": answer, "image_p_fake": p_fake, "image_is_fake": fake, "image_verdict": answer}
     return {
         **empty_row(index, "ok"),
         "image_id": f"{index:064x}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tasks.scoring.shard import (
     score_shard,
 )
 from tasks.scoring.store import ScoreStore
+from tasks.scoring.verdict import FaceScore, Judge
 from tasks.sources import open_source
 
 BALANCED, STRICT = 0.25, 0.3
@@ -27,6 +29,7 @@ BALANCED, STRICT = 0.25, 0.3
 
 class Card:
     model_id = "0123456789ab"
+    answers = None
 
     def threshold_by(self, rule: ThresholdRule) -> float:
         return {"balanced": BALANCED, "false_alarm": STRICT}[rule]
@@ -37,8 +40,9 @@ class Brightness:
 
     card = Card()
 
-    def p_fake(self, crops: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        return np.asarray(crops.mean(axis=(1, 2, 3)) / 255, np.float32)
+    def judged(self, crops: np.ndarray[Any, Any], qualities: Sequence[float], judge: Judge) -> list[FaceScore]:
+        p_fake = np.asarray(crops.mean(axis=(1, 2, 3)) / 255, np.float32).tolist()
+        return [FaceScore(value, None, judge.answer(value, None, 1.0)) for value in p_fake]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.evaluation.threshold import false_alarm_threshold
 from tasks.params import CropParams, FauxfaceError
-from tasks.scoring.card import CARD, FILES, load_card
+from tasks.scoring.card import CARD, FAMILIAR, FILES, load_card
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training import artefact
 from tasks.training.artefact import About, keras_logits, save_artefact
@@ -35,7 +35,7 @@ def about() -> About:
 
 
 def test_the_artefact_is_complete(trained: Any) -> None:
-    assert sorted(path.name for path in trained.model.iterdir()) == sorted([*FILES, CARD])
+    assert sorted(path.name for path in trained.model.iterdir()) == sorted([*FILES, FAMILIAR, CARD])
 
 
 def test_keras_loads_what_was_saved(model: Path, faces: np.ndarray) -> None:
@@ -59,7 +59,7 @@ def test_the_threshold_of_few_false_alarms_comes_from_the_validation_split(toy: 
     assert card.threshold_by("balanced") == card.threshold
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, FAMILIAR])
 def test_a_changed_byte_is_noticed_in_every_file(model: Path, name: str) -> None:
     data = bytearray((model / name).read_bytes())
     data[len(data) // 2] ^= 1
@@ -68,7 +68,7 @@ def test_a_changed_byte_is_noticed_in_every_file(model: Path, name: str) -> None
         load_keras(model)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, FAMILIAR])
 def test_a_missing_file_is_named(model: Path, name: str) -> None:
     (model / name).unlink()
     with pytest.raises(FauxfaceError, match=f"{name}: is missing"):
