@@ -64,7 +64,8 @@ reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_
 	ln -sfn "$(abspath $(or $(FAUXFACE_DATA),../shared/data))/faces" reference/data/raw
 	cd reference && for name in $$(sed -n 's/^  \([a-z0-9_]*\):$$/\1/p' params.yaml); do fauxface crop $$name || exit 1; done
 	cd reference && fauxface split && fauxface train
-	cd reference && python -m tasks.training.package data/model ../fauxface/reference reports/sources.json
+	cd reference && python -m tasks.training.packaged data/model data/manifests data/faces ../fauxface/reference \
+		--intent ../fauxface/reference.yaml --sources reports/sources.json
 
 lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 	$(PYTHON) -m venv $(VENV)/uv

@@ -20,7 +20,9 @@ from tasks.params import FauxfaceError
 from tasks.params.files import appearing_folder, sha256_file, write_json
 from tasks.scoring.card import CARD, KERAS_FILES, SCORER, SCORER_WEIGHTS, Intent, ModelCard, YardstickRow, load_card
 from tasks.training.answers import LeftOut, with_three_answers
+from tasks.training.backend import prepare_backend
 from tasks.training.export import export_scorer
+from tasks.training.reference import WEIGHTS_FILE
 
 
 def package(
@@ -34,10 +36,16 @@ def package(
 ) -> ModelCard:
     """Write the model in the folder `model` to `out`, in the form that scores, with three answers and its intent.
 
+    Its weights lie beside, for trainings to begin with.
+
     `manifests` and `faces` are what it was trained on, `families` the kinds of fakes of its data sets; `left_out` is a
     training like it that was not shown some sources, by which the answers then hold on such. What else lies in `out`
     stays. Raises FauxfaceError where something cannot be used.
     """
+    prepare_backend()
+    from tasks.training.network_file import read_network
+    from tasks.training.weights_reference import save_weights
+
     card = load_card(model)
     with tempfile.TemporaryDirectory() as temp:
         work = Path(temp) / "model"
@@ -53,6 +61,7 @@ def package(
                 shutil.copytree(out, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*KERAS_FILES))
             for name in card.file_names():
                 shutil.copyfile(work / name, new / name)
+            save_weights(read_network(model), new / WEIGHTS_FILE)
             write_json(new / CARD, card.model_dump(mode="json"))
     return card
 
@@ -78,13 +87,14 @@ def main() -> None:
     for name in ("model", "manifests", "faces", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("--intent", type=Path, required=True, help="YAML: limits, intended_use, not_for, licence.")
-    parser.add_argument("--sources", type=Path, help="reports/sources.json: the yardstick, and the families.")
+    parser.add_argument("--sources", type=Path, help="reports/sources.json, if it is there: the yardstick.")
     parser.add_argument("--left-out-model", type=Path, help="A model whose training was not shown some sources.")
     parser.add_argument("--left-out", type=Path, help="The manifest of their faces.")
     given = parser.parse_args()
-    report = json.loads(given.sources.read_text(encoding="utf-8")) if given.sources else {"folds": []}
+    measured = given.sources is not None and given.sources.is_file()
+    report = json.loads(given.sources.read_text(encoding="utf-8")) if measured else {"folds": []}
     intent = Intent.model_validate(yaml.safe_load(given.intent.read_text(encoding="utf-8")))
-    families = {name: family for name, family in (report.get("families") or {}).items() if family}
+    families = {name: each.family for name, each in load_card(given.model).sources.items() if each.family}
     known = LeftOut(given.left_out_model, given.left_out) if given.left_out else None
     intent = intent.model_copy(update={"yardstick": yardstick_rows(report)})
     card = package(given.model, given.manifests, given.faces, given.out, intent, families, known)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 from tasks.manifests.schemas import FACES, MANIFEST
 from tasks.params import FauxfaceError
@@ -29,7 +30,7 @@ def packed(toy: Any, trained: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     """The trained model as the package would have it; the sources that were left out are the test faces."""
     out = tmp_path_factory.mktemp("package") / "reference"
     out.mkdir()
-    (out / "weights.safetensors").write_text("stays")
+    (out / "notes.txt").write_text("stays")
     left_out = LeftOut(trained.model, toy.manifests / "test.parquet")
     package(trained.model, toy.manifests, toy.faces, out, INTENT, {"toy": "checkerboards"}, left_out)
     return out
@@ -96,7 +97,9 @@ def test_a_model_of_the_drawn_sample_knows_it_wherever_the_sample_lies(toy: Any,
 def test_the_package_has_a_model_that_scores_and_says_what_it_is_for(packed: Path, toy: Any, trained: Any) -> None:
     card = load_card(packed)
     assert not any((packed / name).exists() for name in KERAS_FILES)
-    assert (packed / "weights.safetensors").read_text() == "stays"
+    assert (packed / "notes.txt").read_text() == "stays"
+    names = {weight.path for weight in load_keras(trained.model)[0].weights}
+    assert {*load_file(packed / "weights.safetensors")} == names
     assert card.scoring_only
     assert card.intent == INTENT
     assert card.sources["toy"].family == "checkerboards"
