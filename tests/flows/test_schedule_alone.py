@@ -141,7 +141,10 @@ def test_a_retraining_ends_with_the_schedules(new_workspace: NewWorkspace, serve
         stage_process = psutil.Process(int((workspace / "stage.pid").read_text()))
     stage_process.wait(timeout=30)
     assert served.api.wait(run)["type"] == "CRASHED"
-    assert workspace.run("fauxface", "score", "some.zip", "--model", "nowhere", check=False).stderr.count("holds no model") == 1, "free again"
+    assert (
+        workspace.run("fauxface", "score", "some.zip", "--model", "nowhere", check=False).stderr.count("holds no model")
+        == 1
+    ), "free again"
 
 
 def test_an_inbox_and_scores_in_an_object_store(
