@@ -31,7 +31,7 @@ def frame(dataset: str, n: int, seed: int, label: int | None = None, skill: floa
             "logit": logits.astype(np.float32),
             "p_fake": (1 / (1 + np.exp(-logits))).astype(np.float32),
             "verdict": np.where(np.abs(logits) < 0.5, "unsure", np.where(logits > 0, "fake", "real")),
-            "verdict_reason": np.where(np.abs(logits) < 0.5, "borderline", None),
+            "verdict_reason": ["borderline" if abs(value) < 0.5 else None for value in logits],
             "width": 256,
             "height": 256,
             "file_bytes": random.integers(8_000, 20_000, n),
