@@ -21,7 +21,7 @@ def best_threshold(labels: NDArray[np.integer], p_fake: NDArray[np.floating]) ->
     `labels` and `p_fake` are (n,), both classes present. Balanced accuracy is that of both classes' logits smoothed by
     a normal kernel each (Fluss, Faraggi and Reiser, 2005, "Estimation of the Youden Index and its associated cutoff
     point"): of a few hundred faces the steps themselves have their maximum almost anywhere along a flat top, which
-    moves the rate of false alarms by tenths, and other faces do not confirm it (benchmarks/choices.md). The threshold
+    moves the rate of false alarms by tenths, and other faces do not confirm it (docs/research-log.md). The threshold
     lies halfway between two neighbouring probabilities, so that rounding decides nothing; of equally good ones the
     nearest to 0.5 is taken, the higher of two. So nothing is called fake where all faces have the same probability.
     """

@@ -27,14 +27,14 @@ Random = np.random.Generator
 REDUCING = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST)
 ENLARGING = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 SMALLEST = 0.25  # of the side: what a picture is reduced to at most
-MOST_DAMAGES = 2  # one after the other
+DAMAGED = (0.5, 0.35, 0.15)  # how likely no damage is, one, and two one after the other
 
 
 def framed(image: Pixels, random: Random) -> Pixels:
     """Return the picture mirrored or not, and in most cases nearer, farther, shifted and turned a little."""
     if random.random() < 0.5:
         image = cv2.flip(image, 1)
-    if random.random() < 0.3:
+    if random.random() < 0.5:
         return image
     side = image.shape[0]
     degrees = random.uniform(-8, 8) if random.random() < 0.3 else 0.0
@@ -146,8 +146,9 @@ DAMAGES: dict[Callable[[Pixels, Random], Pixels], float] = {
 
 
 def damaged(image: Pixels, random: Random) -> Pixels:
-    """Return the picture after none to MOST_DAMAGES of the DAMAGES, drawn by their shares, in random order."""
-    for kind in random.choice(len(DAMAGES), size=random.integers(MOST_DAMAGES + 1), p=list(DAMAGES.values())):
+    """Return the picture after as many of the DAMAGES as DAMAGED says, drawn by their shares, in random order."""
+    number = random.choice(len(DAMAGED), p=DAMAGED)
+    for kind in random.choice(len(DAMAGES), size=number, p=list(DAMAGES.values())):
         image = list(DAMAGES)[kind](image, random)
     return image
 
@@ -167,7 +168,7 @@ def covered(image: Pixels, random: Random) -> Pixels:
 
 
 class Camera(albumentations.ImageOnlyTransform):  # type: ignore[misc]  # albumentations has no types
-    """Framing, light, up to two damages and, with the chance `cover`, hidden parts; see this module."""
+    """Framing, light, at most two damages and, with the chance `cover`, hidden parts; see this module."""
 
     class InitSchema(BaseTransformInitSchema):  # type: ignore[misc]  # albumentations has no types
         """What albumentations checks the arguments by."""

@@ -25,7 +25,7 @@ def cnn3(
     The article prints neither widths nor more. Widths and activation (PReLU) are those of O-Net, the face detector's
     largest network (Zhang et al., 2016), so that this one can begin with its convolutions. The flattened features are
     standardised (batch normalisation that learns nothing): of thousands of them for a thousand faces, the strong ones
-    would decide otherwise (benchmarks/choices.md).
+    would decide otherwise (docs/research-log.md).
     """
     pixels = keras.Input((input_size, input_size, 3), name="image")
     values = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(pixels)
