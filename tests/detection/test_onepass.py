@@ -37,6 +37,16 @@ def same(ours: ImageResult, theirs: ImageResult) -> bool:
     return facts[0] == facts[1] and crops[0] == crops[1]
 
 
+def test_frames_of_an_animation_and_of_what_is_no_image(detector: FaceDetector) -> None:
+    stream = io.BytesIO()
+    frames = [Image.new("RGB", (64, 64), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    members = [Member("a.webp", stream.getvalue()), Member("b.webp", b"no image at all")]
+    results = list(faces_of(members, PARAMS, "all", detector, 1))
+    assert [result.frames for result in results] == [3, None]
+    assert [result.status for result in results] == [Status.NO_FACE, Status.NOT_AN_IMAGE]
+
+
 def test_results_in_order_with_facts_and_crops(groups: Any, detector: FaceDetector) -> None:
     members = [Member(name, data) for name, data in groups.files.items()]
     results = list(faces_of(members, PARAMS, "all", detector, 2))
@@ -47,6 +57,7 @@ def test_results_in_order_with_facts_and_crops(groups: Any, detector: FaceDetect
         assert (result.image_id, result.file_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
         assert (result.width, result.height) == Image.open(io.BytesIO(data)).size
         assert result.jpeg_quality
+        assert result.frames == 1
         assert len(result.phash or b"") == 32
         assert [face.index for face in result.faces] == list(range(result.n_faces))
         for face in result.faces:
