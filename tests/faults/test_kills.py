@@ -15,6 +15,9 @@ import pytest
 from tests.faults.conftest import COMMANDS, Lab
 from tests.faults.table import Tell, rows_wrong, tell
 
+# The laboratory is set up within the first test's time, however busy the machine is.
+pytestmark = pytest.mark.timeout(3600)
+
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT")
 NAMES = {"SIGKILL": "killed", "SIGTERM": "terminated", "SIGINT": "Ctrl-C"}
 STAGES = ("crop", "train", "evaluate", "score", "report")

@@ -26,6 +26,9 @@ from tests.faults.table import Tell, rows_wrong, tell
 from tests.faults.test_kills import outcome, scored, wrong_rows
 from tests.flows.conftest import Workspace, wait_for_files
 
+# The laboratory is set up within the first test's time, however busy the machine is.
+pytestmark = pytest.mark.timeout(3600)
+
 DISK = 64  # megabytes
 SPARE = 20 * 1024  # bytes left on the full disk: enough for the lock's note, not for what a stage makes
 
