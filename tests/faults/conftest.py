@@ -76,7 +76,7 @@ class Zygote:
     def stop(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(60)
+        self._process.wait(600)
         assert self._process.stdout is not None
         self._process.stdout.close()
 

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import pandas as pd
+
 COLUMNS = ("faults", "survived", "rows lost", "rows doubled")
 PROPERTY = "fault"
 
 Tell = Callable[[str, object], None]
 
 
-def tell(record: Tell, name: str, faults: int, *, lost: int = 0, doubled: int = 0, survived: int | None = None) -> None:
-    """Add to the table's line `name`; by default all faults were survived. `record` is pytest's record_property."""
-    record(PROPERTY, [name, faults, faults if survived is None else survived, lost, doubled])
+def tell(record: Tell, name: str, faults: int, *, lost: int = 0, doubled: int = 0) -> None:
+    """Add survived faults to the table's line `name`, and fail where rows are lost or doubled.
+
+    `record` is pytest's record_property.
+    """
+    record(PROPERTY, [name, faults, faults, lost, doubled])
+    assert (lost, doubled) == (0, 0), f"{name}: {lost} rows lost, {doubled} doubled"
 
 
-def rows_wrong(indices: Iterable[int], expected: int) -> dict[str, int]:
-    """Return how many of the rows 0 to `expected` are missing, and how many there are too many."""
-    found = list(indices)
-    return {"lost": len(set(range(expected)) - set(found)), "doubled": len(found) - len(set(found))}
+def rows_wrong(rows: pd.DataFrame, expected: int) -> dict[str, int]:
+    """Return how many of the inputs 0 to `expected` have no row, and how many rows there are too many.
+
+    `rows` has the column `index`, and `face_index` where an input has a row for every face.
+    """
+    keys = rows[[name for name in ("index", "face_index") if name in rows]]
+    return {"lost": len(set(range(expected)) - set(keys["index"])), "doubled": int(keys.duplicated().sum())}
 
 
 def lines(reports: Iterable[Any]) -> list[str]:

@@ -43,7 +43,7 @@ def test_crop_goes_on_after_crashes_and_says_so(
     assert set(found.values()) == {"crashed", "no_face"}
     assert "starting again" in done.stderr
     assert "2 crashed" in done.stdout
-    tell(record_property, "decoder crashes", 2, **rows_wrong(pd.read_parquet(path)["index"], 20))
+    tell(record_property, "decoder crashes", 2, **rows_wrong(pd.read_parquet(path), 20))
 
 
 def test_detect_says_of_every_picture_once_what_became_of_it(
@@ -69,7 +69,7 @@ def test_score_goes_on_after_a_hang(new_workspace: NewWorkspace, tmp_path: Path,
     workspace.run("fauxface", "score", str(tmp_path / "dump.zip"))
     (part,) = (workspace / "data/scores").rglob("part-*.parquet")
     assert [name for name, status in statuses(part).items() if status == "crashed"] == ["05.jpg"]
-    tell(record_property, "decoder hangs", 1, **rows_wrong(pd.read_parquet(part)["index"], 20))
+    tell(record_property, "decoder hangs", 1, **rows_wrong(pd.read_parquet(part), 20))
 
 
 def test_a_crash_that_no_picture_explains_ends_the_command_in_words(

@@ -16,6 +16,9 @@ from tests.faults.conftest import CANARY, Lab
 from tests.flows.dumps import Dumps
 from tests.sources.conftest import Web
 
+# The laboratory is set up within the first test's time, however busy the machine is.
+pytestmark = pytest.mark.timeout(3600)
+
 SIGNED = "?X-Amz-Signature=canary-in-the-query&sv=1"
 
 
