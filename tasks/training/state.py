@@ -89,7 +89,7 @@ class TrainingState:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
                 about = json.loads(str(saved["about"]))
                 arrays = {name: saved[name] for name in saved.files if name != "about"}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):  # an empty file is EOFError
             return None
         variables, optimizer, best = (_in_order(kind, arrays) for kind in ("variable", "optimizer", "best"))
         if about.get("fingerprint") != self._fingerprint or not _fits(model, variables):
