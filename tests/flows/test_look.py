@@ -272,18 +272,18 @@ def test_help_imports_nothing_heavy(folder: Path) -> None:
 
 
 def test_predict_gives_three_answers_and_says_why(folder: Path) -> None:
-    answers = Answers(real_below=0.3, fake_from=0.7, rate=0.05, low_quality_below=0.05)
+    answers = Answers(real_below=0.4, fake_from=0.7, rate=0.05, low_quality_below=0.05)
     write_stand_in(folder / "data" / "model", middle=70, answers=answers)
     found = entries(fauxface(folder, "predict", "--json", PHOTO, "ein Bild mit ä.jpg"))
     faces = [face for entry in found for face in entry["faces"]]
     for face in faces:
-        expected = "fake" if face["p_fake"] >= 0.7 else "real" if face["p_fake"] < 0.3 else "unsure"
+        expected = "fake" if face["p_fake"] >= 0.7 else "real" if face["p_fake"] < 0.4 else "unsure"
         assert (face["verdict"], face["verdict_reason"]) == (expected, "borderline" if expected == "unsure" else None)
     assert {face["verdict"] for face in faces} == {"real", "fake", "unsure"}
     assert found[0]["image_verdict"] == ("fake" if any(f["verdict"] == "fake" for f in found[0]["faces"]) else "unsure")
     words = fauxface(folder, "predict", PHOTO, "ein Bild mit ä.jpg").stdout
     assert "unsure (borderline)  p_fake 0." in words
-    assert "fake from p_fake 0.700 up, real below 0.300, unsure between" in words
+    assert "fake from p_fake 0.700 up, real below 0.400, unsure between" in words
 
 
 def test_a_model_of_the_drawn_sample_says_so_and_json_stays_json(folder: Path) -> None:
