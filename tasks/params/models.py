@@ -38,12 +38,13 @@ class ArchiveParams(Frozen):
     @classmethod
     def _is_an_encoding(cls, encoding: str | None) -> str | None:
         try:
-            if encoding is not None:
-                b"name".decode(encoding, "backslashreplace")
+            known = encoding is None or b"name".decode(encoding, "surrogateescape") == "name"
         except (LookupError, UnicodeError):
+            known = False
+        if not known:
             raise ValueError(
                 f"{encoding!r} is no encoding of text that Python knows; try cp932, gbk, big5, euc-kr or latin-1"
-            ) from None
+            )
         return encoding
 
 

@@ -158,7 +158,7 @@ def tar_path(name: str, encoding: str | None) -> str:
     try:
         path = raw.decode("utf-8")
     except UnicodeDecodeError:
-        path = raw.decode(encoding, "backslashreplace") if encoding else name
+        path = raw.decode(encoding, "surrogateescape") if encoding else name
     return printable(clean_path(path))
 
 

@@ -19,7 +19,7 @@ _UNIX, _MAC = 3, 19
 
 
 def member_path(raw: bytes, flags: int, system: int, extra: bytes, encoding: str | None) -> str:
-    """Return the path that the bytes `raw` of a header mean; undecodable ones come out as `\\xXX`."""
+    """Return the path that the bytes `raw` of a header mean; undecodable ones come out as `\\udcXX`."""
     name = clean_path(_decoded(raw, flags, extra, encoding or DEFAULT_ENCODING))
     return printable(name if system in (_UNIX, _MAC) else name.replace("\\", "/"))
 
@@ -43,7 +43,7 @@ def _decoded(raw: bytes, flags: int, extra: bytes, encoding: str) -> str:
                 return found.decode("utf-8")
         except UnicodeDecodeError:
             continue
-    return raw.decode(encoding, "backslashreplace")
+    return raw.decode(encoding, "surrogateescape")
 
 
 def _unicode_path(raw: bytes, extra: bytes) -> bytes | None:

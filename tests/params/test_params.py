@@ -76,6 +76,7 @@ def test_rules_are_told_apart_by_their_name() -> None:
         ({"score": {"archives": {"x": {"source": "x", "encoding": "sjsi"}}}}, ["archives.x.encoding", "try cp932"]),
         ({"score": {"archives": {"x": {"source": "x", "encoding": "base64"}}}}, ["archives.x.encoding", "encoding"]),
         ({"score": {"archives": {"x": {"source": "x", "encoding": "idna"}}}}, ["archives.x.encoding", "encoding"]),
+        ({"score": {"archives": {"x": {"source": "x", "encoding": "utf-16"}}}}, ["archives.x.encoding", "encoding"]),
         ({"runner": {"kind": "cluster"}}, ["runner.kind", "'threads'", "'cluster'"]),
     ],
 )

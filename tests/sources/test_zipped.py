@@ -87,7 +87,7 @@ def test_a_backslash_in_a_name_of_unix_is_part_of_it(tmp_path: Path) -> None:
         ("偽/表.jpg".encode("cp932"), "cp932", "偽/表.jpg"),
         ("假/图.jpg".encode("gbk"), "gbk", "假/图.jpg"),
         ("é.jpg".encode("cp437"), None, "é.jpg"),
-        (b"\x82\xa0\x82.jpg", "cp932", "あ\\x82.jpg"),
+        (b"\x82\xa0\x82.jpg", "cp932", "あ\\udc82.jpg"),
     ],
 )
 def test_a_name_is_utf_8_where_it_can_be_or_in_the_given_encoding(
@@ -228,7 +228,7 @@ def _packed(method: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_every_method_that_zipfile_writes_is_read(method: int, tmp_path: Path) -> None:
-    files = [*PHOTOS, ("empty.jpg", b""), ("large.jpg", _noise.randbytes(2_500_000) + bytes(500_000))]
+    files = [*PHOTOS, ("empty.jpg", b""), ("large.jpg", _noise.randbytes(1_100_000) + bytes(100_000))]
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         for name, data in files:
             archive.writestr(name, data)
@@ -250,7 +250,7 @@ def test_a_method_that_is_not_read_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_bomb_is_never_opened(method: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
-        archive.writestr("bomb.jpg", bytes(60_000_000))
+        archive.writestr("bomb.jpg", bytes(24_000_000))
         archive.writestr("b.jpg", b"b")
     tracemalloc.start()
     assert statuses(tmp_path / "a.zip") == [("bomb.jpg", "too_large"), ("b.jpg", "ok")]
