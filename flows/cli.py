@@ -18,7 +18,7 @@ from flows import calibrate, look, models, scores
 from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
-from flows.supervisor import supervise
+from flows.supervisor import allow_supervision, supervise
 from flows.unrecorded import Sources
 from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
@@ -176,6 +176,12 @@ app.command()(look.predict)
 app.command()(calibrate.calibrate)
 
 
+def command() -> None:
+    """Run the command line as a process of its own: the console script `fauxface`."""
+    allow_supervision()
+    main()
+
+
 def main() -> None:
     """Run the command line; exit status 0, 1 after an error that names its remedy, 2 for bad usage, 130 for Ctrl-C."""
     signal.signal(signal.SIGINT, _interrupt)
@@ -250,4 +256,4 @@ def _say_counts(name: str, metrics: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command()

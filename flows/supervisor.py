@@ -20,11 +20,23 @@ HANDED_ON = (signal.SIGINT, signal.SIGTERM)
 FRUITLESS = 3  # crashes in a row after which no new culprit was found
 
 
+_is_command = threading.Event()
+
+
+def allow_supervision() -> None:
+    """Let `supervise` fork: this process is a command of its own, whose threads and state nobody else needs."""
+    _is_command.set()
+
+
 def supervise(*, repeats: bool = False) -> None:
     """Return in a child process; the calling process waits for it, starts it again after a crash, and ends like it.
 
     `repeats`: a child that is started again says everything again; what was said before is left out.
+    Without `allow_supervision` it returns at once: a program that calls a command as a function must not be forked,
+    since locks that its other threads hold would never be released in the child.
     """
+    if not _is_command.is_set():
+        return
     streams = [_Stream(1), _Stream(2)] if repeats else []
     known, fruitless = known_culprits(), 0
     while True:

@@ -75,7 +75,7 @@ def _become(order: dict[str, Any], touched: mmap.mmap) -> None:
         _watch(order, touched)
         cli = importlib.import_module("flows.cli")
         sys.argv = ["fauxface", *order["words"]]
-        cli.main()
+        cli.command()
         code = 0
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
