@@ -88,10 +88,17 @@ def split(params: ParamsFile = PARAMS) -> None:
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
+    for phase, faces in report["left_out"].items():
+        if faces:
+            typer.echo(
+                f"phase {phase}: {faces} of its training faces were left out, evenly drawn: see `faces` of a recipe"
+            )
     if not report["tells_apart"]:
         typer.echo(
             "nothing that holds for other faces was learnt: the model gives all validation faces the same answer"
         )
+    for dataset in report["nothing_learnt"]:
+        typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 

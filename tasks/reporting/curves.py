@@ -20,7 +20,9 @@ TITLES = {"loss": "Loss", "auc": "ROC-AUC", "accuracy": "Accuracy"}
 def training_plots(history: pd.DataFrame, best_epoch: int) -> list[Plot]:
     """Return loss, AUC and accuracy by epoch on train and valid, and the learning rate, as far as recorded."""
     plots = [_by_epoch(history, name, best_epoch) for name in TITLES if name in history and f"val_{name}" in history]
-    return [*plots, _learning_rate(history)] if "learning_rate" in history else plots
+    # A ridge phase has none, which its row says as 0.
+    with_rate = history[history["learning_rate"] > 0] if "learning_rate" in history else history[:0]
+    return plots if with_rate.empty else [*plots, _learning_rate(with_rate)]
 
 
 def _by_epoch(history: pd.DataFrame, name: str, best_epoch: int) -> Plot:

@@ -172,7 +172,9 @@ class TrainReport(Shape):
     best_epoch: int
     resumed_after: int
     train_faces: int
+    left_out: dict[str, int]
     tells_apart: bool
+    nothing_learnt: tuple[str, ...]
     valid_faces: int
     seconds: float
     images_per_second: float

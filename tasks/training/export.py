@@ -12,14 +12,10 @@ import sys
 import tempfile
 from importlib.abc import MetaPathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tasks.own_process import own_command
 from tasks.params import FauxfaceError
 from tasks.scoring.card import SCORER
-
-if TYPE_CHECKING:
-    import openvino
 
 
 def export_scorer(folder: Path) -> None:
@@ -43,37 +39,32 @@ def main() -> None:
     sys.meta_path.insert(0, _Hidden())
     from tasks.training.channels_first import channels_first
     from tasks.training.network_file import read_network
-    from tasks.training.zoo import ends_in_verdict, logit_and_features
+    from tasks.training.zoo import ends_in_verdict, logit_and_features, takes_statistics
 
     folder = Path(sys.argv[1])
     network = read_network(folder)
+    rewritten = takes_statistics(network) or not ends_in_verdict(network)
     if ends_in_verdict(network):
         network = logit_and_features(network)
     with tempfile.TemporaryDirectory(dir=folder) as temp:
         network = channels_first(network)
         network.export(f"{temp}/{SCORER}", format="openvino", verbose=False)
-        _finished(Path(temp) / SCORER, folder / SCORER)
+        _finished(Path(temp) / SCORER, folder / SCORER, rewritten)
 
 
-def _finished(exported: Path, path: Path) -> None:
-    """Write the exported graph to `path` as the scorer needs it."""
+def _finished(exported: Path, path: Path, rewritten: bool) -> None:
+    """Write the exported graph to `path` as the scorer needs it, `rewritten` as suits statistics and parts of them."""
     import openvino
 
+    from tasks.training.graph import free_batch, logits_by_columns, means_by_products, moments_by_rows
+
     graph = openvino.Core().read_model(exported)
-    _free_batch(graph)
+    free_batch(graph)
+    if rewritten:
+        moments_by_rows(graph)
+        means_by_products(graph)
+        logits_by_columns(graph)
     openvino.serialize(graph, path)
-
-
-def _free_batch(graph: openvino.Model) -> None:
-    """Let `graph` take any number of images: Keras lets Flatten expect the one it traced with."""
-    from openvino import opset13
-
-    for node in graph.get_ordered_ops():
-        if node.get_type_name() == "Reshape" and node.input(0).get_partial_shape()[0].is_dynamic:
-            shape = node.input_value(1).get_node().data.copy()
-            shape[0] = -1
-            node.input(1).replace_source_output(opset13.constant(shape).output(0))
-            graph.validate_nodes_and_infer_types()  # what follows a Reshape only now has a free batch as well
 
 
 class _Hidden(MetaPathFinder):

@@ -13,6 +13,7 @@ from tasks.training.averages import UseAverages
 from tasks.training.callbacks import KeepProgress, ShowProgress, StopAtNaN, TellEpoch, mode_of, write_history
 from tasks.training.parallel import spread
 from tasks.training.phases import PhaseFaces
+from tasks.training.probe import fit_probe
 from tasks.training.recipes import Phase
 from tasks.training.state import Progress, Saved, TrainingState
 from tasks.training.zoo import logit_model, set_trainable
@@ -60,7 +61,7 @@ def fit(
     progress = saved.progress if saved else Progress()
     resumed_after = progress.epochs
     for phase in phases[progress.phase :]:
-        set_trainable(model, phase.trainable)
+        set_trainable(model, "head" if phase.method == "ridge" else phase.trainable)
         _fit_phase(trained, phase, faces_of(phase), progress, saved, record)
         trained.set_weights(progress.best)
         saved = None
@@ -81,6 +82,9 @@ def _fit_phase(
     if progress.epochs == end or _stopped(progress):
         return
     callbacks = _callbacks(phase, faces, progress, record)
+    if phase.method == "ridge":
+        fit_probe(model, faces, callbacks, progress.epochs)
+        return
     model.fit(
         spread(faces.train),
         validation_data=spread(faces.valid),
@@ -122,7 +126,7 @@ def _optimizer(phase: Phase, batches: int) -> keras.optimizers.Optimizer:
 
 
 def _rate(phase: Phase, batches: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    if phase.schedule == "plateau":
+    if phase.schedule == "plateau" or phase.method == "ridge":
         return phase.learning_rate
     if phase.schedule == "step":
         return keras.optimizers.schedules.ExponentialDecay(

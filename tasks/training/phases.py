@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from tasks.scoring.crops import by_shard, read_shard
 from tasks.training.augment import Augmenter
 from tasks.training.loader import CropStore, FaceBatches
-from tasks.training.recipes import Phase, Recipe
-from tasks.training.splits import Split, of_phase
+from tasks.training.recipes import Phase, Recipe, TransformSpec
+from tasks.training.splits import Split, at_most, of_phase
 
+MIRROR = (TransformSpec(name="HorizontalFlip", arguments={"p": 1.0}),)
 NAMED = 3  # faces of a batch that an error names
 
 
 @dataclass(frozen=True)
 class PhaseFaces:
-    """What one phase trains on and chooses by."""
+    """What one phase trains on and chooses by; `further` are the training faces again (ridge phases)."""
 
     train: FaceBatches
     valid: FaceBatches
@@ -28,6 +29,7 @@ class PhaseFaces:
     rows: Split
     faces: Path
     batch_size: int
+    further: tuple[FaceBatches, ...] = ()
 
     def members(self, epoch: int, batch: int) -> list[str]:
         """Return where the first faces of a training batch come from, as `dataset/member`."""
@@ -53,14 +55,26 @@ class TrainingFaces:
         self._kept: tuple[tuple[tuple[str, ...] | None, int], dict[str, CropStore]] | None = None
 
     def of(self, phase: Phase) -> PhaseFaces:
-        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do."""
+        """Return the batches of `phase`; raises FauxfaceError as of_phase and Augmenter do.
+
+        Those of a ridge phase are of as many faces as `phase.faces` looks allow, in their order: as they are stored;
+        `further` are the same mirrored and, where the phase changes anything, changed.
+        """
         splits = of_phase(self._splits, phase)
+        ridge = phase.method == "ridge"
+        if phase.most_faces is not None:
+            splits["train"] = at_most(splits["train"], phase.most_faces, self._seed)
         stores = self._stores(phase.datasets, splits)
         weighted = self._recipe.class_weights and phase.draw == "faces"
         weights = balanced_weights(splits["train"].labels) if weighted else None
-        train = self._augmented(stores["train"], splits["train"], phase)
+        train, further = self._augmented(stores["train"], splits["train"], phase), ()
+        if ridge:
+            changed = (train,) if phase.changes else ()
+            mirrored = phase.model_copy(update={"augmentation": MIRROR, "equalise": None})
+            further = (self._augmented(stores["train"], splits["train"], mirrored), *changed)
+            train = self._plain(stores["train"], splits["train"])
         valid = self._plain(stores["valid"], splits["valid"])
-        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size)
+        return PhaseFaces(train, valid, weights, splits["train"], self._faces, self._recipe.batch_size, further)
 
     def _augmented(self, store: CropStore, split: Split, phase: Phase) -> FaceBatches:
         return FaceBatches(
@@ -68,7 +82,7 @@ class TrainingFaces:
             split.labels,
             self._recipe.batch_size,
             seed=self._seed,
-            shuffle=True,
+            shuffle=phase.method == "gradient",
             shares=source_shares(split, phase.self_blended) if phase.draw == "sources" else None,
             draws=max(len(split.labels), phase.least_draws) if phase.draw == "sources" else None,
             augmenter=Augmenter(phase.augmentation, self._recipe.input_size, phase.equalise, phase.self_blended),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -28,8 +28,13 @@ class TransformSpec(Frozen):
 class Settings(Frozen):
     """What one phase of a training may set for itself; it takes from the recipe what it does not."""
 
+    # `gradient`: by an optimizer, epoch by epoch. `ridge`: the verdict alone, in closed form, on all other layers as
+    # they are (tasks/training/probe.py); one epoch, with at most `faces` looks: at each face as it is stored, mirrored
+    # and, where there is augmentation or equalisation, so changed.
+    method: Literal["gradient", "ridge"] = "gradient"
+    faces: int = Field(12000, ge=16)
     epochs: int = Field(ge=1)
-    learning_rate: float = Field(gt=0)
+    learning_rate: float = Field(ge=0)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
     optimizer_arguments: dict[str, float | bool] = Field(default_factory=dict)
     # `cosine`: the rate rises through the first epoch and falls to nothing at the last (Loshchilov and Hutter, 2017);
@@ -60,6 +65,18 @@ class Settings(Frozen):
     # Before it, to the training split only: the file's own encoding must not give the label away.
     equalise: Equalisation | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_rate_in_closed_form(cls, content: Any) -> Any:
+        ridge = isinstance(content, dict) and content.get("method") == "ridge"
+        return {**content, "epochs": 1, "learning_rate": 0.0} if ridge else content
+
+    @model_validator(mode="after")
+    def _has_a_rate_otherwise(self) -> Self:
+        if self.method == "gradient" and self.learning_rate == 0:
+            raise ValueError("learning_rate: must be greater than 0")
+        return self
+
     @field_validator("augmentation", mode="before")
     @classmethod
     def _read_transforms(cls, entries: Any) -> Any:
@@ -71,6 +88,25 @@ class Phase(Settings):
 
     name: str = Field(min_length=1)
     datasets: tuple[str, ...] | None = Field(None, min_length=1)
+
+    @property
+    def looks(self) -> int:
+        """How often a ridge phase looks at each face: as it is stored, mirrored and, if it `changes`, changed."""
+        return 3 if self.changes else 2
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything that changes training faces."""
+        return bool(self.augmentation) or self.equalise is not None
+
+    @property
+    def most_faces(self) -> int | None:
+        """How many training faces it takes at most; None: all."""
+        return self.faces // self.looks if self.method == "ridge" else None
+
+    def left_out(self, faces: int) -> int:
+        """Return how many of `faces` training faces are too many for it."""
+        return 0 if self.most_faces is None else max(faces - self.most_faces, 0)
 
 
 class Recipe(Settings):
@@ -96,7 +132,21 @@ class Recipe(Settings):
             return content
         shared = {name: content[name] for name in Settings.model_fields if name in content}
         phases = [{**shared, **phase} if isinstance(phase, dict) else phase for phase in content["phases"]]
+        if phases and all(isinstance(phase, dict) and phase.get("method") == "ridge" for phase in phases):
+            shared = {"method": "ridge"}  # so that nothing else asks the recipe for epochs and a rate
         return {**content, **shared, "phases": phases}
+
+    @model_validator(mode="after")
+    def _has_what_a_ridge_phase_needs(self) -> Self:
+        ridges = [phase.name for phase in self.stages() if phase.method == "ridge"]
+        if len(ridges) > 1:
+            raise ValueError(f"phases: {' and '.join(ridges)} are ridge phases; there can be one")
+        if ridges and self.network_arguments.get("pooling") != "statistics":
+            raise ValueError(
+                f"network_arguments.pooling: phase {ridges[0]!r} is a ridge phase, which is for network lite0 with "
+                "pooling: statistics"
+            )
+        return self
 
     def stages(self) -> tuple[Phase, ...]:
         """Return the phases with all that they need; a recipe without phases is one phase on all data sets."""
@@ -105,15 +155,28 @@ class Recipe(Settings):
         return (Phase(name="all", **{name: getattr(self, name) for name in Settings.model_fields}),)
 
     def overridden(self, params: TrainParams) -> Recipe:
-        """Return this recipe with the figures of `params` that are not None, in its phases as well.
+        """Return this recipe with the figures of `params` that are not None, in its gradient phases as well.
 
         The hash of the recipe's weights goes with them: other weights have another.
         """
         given = {name: getattr(params, name) for name in OVERRIDES if getattr(params, name) is not None}
         changed = {name: value for name, value in given.items() if name in Settings.model_fields}
-        phases = tuple(phase.model_copy(update=changed) for phase in self.phases)
+        phases = tuple(_changed(phase, changed) for phase in self.phases)
+        others = {name: value for name, value in given.items() if name not in changed}
         forgotten = {"weights_sha256": None} if "weights" in given else {}
-        return self.model_copy(update={**given, **forgotten, "phases": phases})
+        return _changed(self, changed).model_copy(update={**others, **forgotten, "phases": phases})
+
+    def with_heads(self, heads: int) -> Recipe:
+        """Return this recipe for a network whose verdict is the largest of `heads` logits."""
+        return self.model_copy(update={"network_arguments": {**self.network_arguments, "heads": heads}})
+
+
+Changed = TypeVar("Changed", bound=Settings)
+
+
+def _changed(settings: Changed, given: dict[str, Any]) -> Changed:
+    """Return `settings` with other epochs or another rate, which a ridge phase does not have."""
+    return settings if settings.method == "ridge" else settings.model_copy(update=given)
 
 
 def load_recipe(name: str) -> Recipe:

@@ -39,8 +39,20 @@ def read_split(path: Path) -> Split:
 def of_phase(splits: Mapping[str, Split], phase: Phase) -> dict[str, Split]:
     """Return what of `train` and `valid` a phase uses: the rows of its data sets.
 
-    Raises FauxfaceError when the training split has no face of one of them, or when they lack a class in a split.
+    Raises FauxfaceError when the training split has no face of one of them, when they lack a class in a split, or when
+    the phase takes so few faces that a class of a data set would have none.
     """
+    chosen = _of_phase(splits, phase)
+    kinds = chosen["train"].rows.groupby(["dataset", "label"]).ngroups
+    if phase.most_faces is not None and phase.most_faces < kinds:
+        raise FauxfaceError(
+            f"recipe: phase {phase.name!r} takes at most {phase.most_faces} faces ({phase.looks} looks at each, and "
+            f"`faces` allows {phase.faces}), and there are {kinds} kinds of them, by data set and label. Raise `faces`."
+        )
+    return chosen
+
+
+def _of_phase(splits: Mapping[str, Split], phase: Phase) -> dict[str, Split]:
     if phase.datasets is None:
         return dict(splits)
     known = sorted(splits["train"].rows["dataset"].unique())
@@ -63,6 +75,30 @@ def _of_datasets(split: Split, phase: str, datasets: tuple[str, ...]) -> Split:
             f"{phase!r} of the recipe uses. Name further data sets in that phase."
         )
     return chosen
+
+
+def with_fakes(split: Split) -> list[str]:
+    """Return the names of the data sets of which the split has fakes, in alphabetical order."""
+    return sorted(split.rows["dataset"][split.labels == 1].unique())
+
+
+def at_most(split: Split, faces: int, seed: int) -> Split:
+    """Return the split, or `faces` faces of it where it has more, drawn by the seed and in their order.
+
+    Each class of each data set gives as many as the others, or all that it has.
+    """
+    if len(split.rows) <= faces:
+        return split
+    kinds = [places for _, places in sorted(split.rows.groupby(["dataset", "label"], sort=True).indices.items())]
+    random = np.random.default_rng(seed)
+    kept: list[NDArray[np.int64]] = []
+    left = faces
+    for number, places in enumerate(sorted(kinds, key=len)):
+        share = min(len(places), left // (len(kinds) - number))
+        kept.append(random.permutation(places)[:share])
+        left -= share
+    chosen = np.sort(np.concatenate(kept))
+    return Split(split.path, split.rows.iloc[chosen].reset_index(drop=True), split.labels[chosen])
 
 
 def _missing_classes(split: Split) -> list[str]:

@@ -25,7 +25,7 @@ from tasks.training.answers import with_three_answers
 from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.recipes import Recipe, load_recipe
 from tasks.training.reference import REFERENCE, packaged_weights
-from tasks.training.splits import Split, of_phase, read_split
+from tasks.training.splits import Split, of_phase, read_split, with_fakes
 
 if TYPE_CHECKING:
     import keras
@@ -66,17 +66,23 @@ def train(
     """
     recipe = load_recipe(params.recipe).overridden(params)
     splits = {name: read_split(manifests / f"{name}.parquet") for name in ("train", "valid")}
-    taken = np.zeros(len(splits["train"].rows), bool)
+    left_out, taken, heads = {}, np.zeros(len(splits["train"].rows), bool), []
     for phase in recipe.stages():
         used = of_phase(splits, phase)["train"]  # raises now what would end the training hours from here
+        left_out[phase.name] = phase.left_out(len(used.rows))
         taken |= splits["train"].rows["face_id"].isin(used.rows["face_id"]).to_numpy()
+        if phase.method == "ridge":
+            heads = with_fakes(used)
+            recipe = recipe.with_heads(len(heads))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
     from tasks.training.fit import Record, fit
     from tasks.training.phases import TrainingFaces
     from tasks.training.state import TrainingState
 
-    precision = choose_precision(params.precision)
+    # What a ridge phase solves for are the features that the saved network computes, which is f32.
+    closed = params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
+    precision = "f32" if closed else choose_precision(params.precision)
     network = _network(recipe, params.seed, precision)
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
     kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
@@ -85,8 +91,10 @@ def train(
     card = with_three_answers(out, manifests, faces, workers, families)
     about_faces = {
         "train_faces": int(taken.sum()),
+        "left_out": left_out,
         "valid_faces": len(splits["valid"].rows),
         "tells_apart": _tells(card),
+        "nothing_learnt": _nothing_learnt(network, heads),
     }
     kept.remove()
     return TrainResult(card, _report(card, fitted, about_faces, precision))
@@ -144,9 +152,9 @@ def _save(
     data: dict[str, str],
 ) -> ModelCard:
     """Fit temperature and threshold on the validation split and write the artefact."""
-    from tasks.training.artefact import About, keras_logits, save_artefact
+    from tasks.training.artefact import About, save_artefact
 
-    logits = np.concatenate([keras_logits(network, batches[number][0]) for number in range(len(batches))])
+    logits = _logits(network, batches)
     temperature = fit_temperature(labels, logits)
     p_fake = probability(logits, temperature)
     threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
@@ -154,6 +162,17 @@ def _save(
     settings = recipe.model_dump(mode="json")
     about = About(settings, crop, threshold, strict, temperature, seed, data, valid, versions(), device())
     return save_artefact(network, out, about, _first(batches, COMPARED))
+
+
+def _logits(network: keras.Model, batches: FaceBatches) -> NDArray[np.float32]:
+    """Return the logits (n,) of all faces; those of statistics come from OpenVINO, which computes them faster."""
+    from tasks.training.artefact import keras_logits
+    from tasks.training.frozen import Frozen
+    from tasks.training.zoo import logit_model, takes_statistics
+
+    if takes_statistics(network):
+        return Frozen(logit_model(network))(batches)[:, 0]
+    return np.concatenate([keras_logits(network, batches[number][0]) for number in range(len(batches))])
 
 
 def _first(batches: FaceBatches, faces: int) -> NDArray[np.uint8]:
@@ -174,6 +193,14 @@ def _tells(card: ModelCard) -> bool:
     """Return whether the model calls some validation faces fake and others real."""
     counts = card.valid["confusion"]
     return counts["fake_as_fake"] + counts["real_as_fake"] not in (0, card.valid["n"])
+
+
+def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:
+    """Return those of the data sets with `heads` of their own whose head has no weights."""
+    from tasks.training.zoo import linear_layer
+
+    kernel = linear_layer(network).get_weights()[0]
+    return [name for number, name in enumerate(heads) if not kernel[:, number].any()]
 
 
 def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precision: Precision) -> dict[str, Any]:

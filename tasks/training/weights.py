@@ -10,6 +10,7 @@ a path names the model.weights.h5 of a model that was trained here.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -120,8 +121,10 @@ def _given_file(weights: str, sha256: str | None) -> Path:
 def _load_trained(model: keras.Model, path: Path) -> None:
     """Load the model.weights.h5 of a model of the same network that was trained here."""
     try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of layers that keep their random weights
+            model.load_weights(path)
+    except (OSError, ValueError, KeyError, UserWarning) as error:
         said = " ".join(str(error).split())
         raise FauxfaceError(f"{path}: holds no weights of this {model.name}, as a model has them: {said}") from None
 

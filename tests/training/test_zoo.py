@@ -15,6 +15,8 @@ from tasks.training.zoo import LOGIT, NETWORKS, P_FAKE, build_network, logit_mod
 FORMS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in sorted(NETWORKS)),
     ("lite0", {"batch_norm": True}),
+    ("lite0", {"pooling": "statistics", "heads": 3, "batch_norm": True}),
+    ("lite0", {"pooling": "statistics", "blocks": 9, "moments": ["b2", "b4"], "inner_moments": ["b3_dw"]}),
 ]
 
 

@@ -25,6 +25,11 @@ CASES = [
     pytest.param("cnn3", {}, "mtcnn"),  # whose slopes are not all the same
     pytest.param("lite0", {}, "imagenet"),
     pytest.param("lite0", {"batch_norm": True}, "imagenet"),
+    pytest.param(
+        "lite0",
+        {"pooling": "statistics", "blocks": 9, "moments": ["b4", "b6", "b8"], "inner_moments": ["b2_dw"], "heads": 2},
+        "imagenet",
+    ),
 ]
 
 

@@ -18,6 +18,7 @@ from tasks.training.zoo.lite0 import lite0
 from tasks.training.zoo.mobilenet import mobilenet_v3
 from tasks.training.zoo.resnet import resnet18, resnet50
 from tasks.training.zoo.scratch import cnn3, foolme
+from tasks.training.zoo.statistics import takes_statistics
 from tasks.training.zoo.trainable import set_trainable
 from tasks.training.zoo.verdict import (
     LOGIT,
@@ -39,6 +40,7 @@ __all__ = [
     "logit_and_features",
     "logit_model",
     "set_trainable",
+    "takes_statistics",
     "with_verdict",
 ]
 

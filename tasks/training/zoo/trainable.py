@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from tasks.params import FauxfaceError
+from tasks.training.zoo.statistics import STANDARDISE
 
 RULES = "all, head, head+last_conv, from:<layer name>"
 FROM = "from:"
@@ -18,12 +19,13 @@ def set_trainable(model: keras.Model, rule: str) -> None:
 
     `all`; `head`: those behind the last pooling or flattening; `head+last_conv`: the last convolution and all behind
     it as well; `from:<layer name>`: that layer and all that come after it in `model.layers`. Batch normalisation that
-    does not learn computes with its stored statistics and keeps them, in training too (so does Keras).
+    does not learn computes with its stored statistics and keeps them, in training too (so does Keras); `standardise`,
+    whose statistics a ridge phase finds, never learns.
     Raises FauxfaceError for another rule, and with the names that there are for a layer that there is not.
     """
     first = _first(model, rule)
     for number, layer in enumerate(model.layers):
-        layer.trainable = number >= first
+        layer.trainable = number >= first and layer.name != STANDARDISE
 
 
 def _first(model: keras.Model, rule: str) -> int:

@@ -1,4 +1,4 @@
-"""How every network ends: one logit and its sigmoid."""
+"""How every network ends: one logit, be it the largest of several, and its sigmoid."""
 
 from __future__ import annotations
 
@@ -7,23 +7,32 @@ from typing import Any
 import keras
 from keras import layers
 
+from tasks.training.zoo.statistics import takes_statistics
+
 LOGIT = "logit"
+HEADS = "heads"
 P_FAKE = "p_fake"
-MOST_FEATURES = 4096  # of which a covariance can be told; more are maps laid flat, or statistics
+MOST_FEATURES = 4096  # of which a covariance can be told; more are maps laid flat
 
 
-def with_verdict(pixels: Any, features: Any, name: str) -> keras.Model:
-    """Return the model that ends `features` (n, channels) in one logit and its sigmoid.
+def with_verdict(pixels: Any, features: Any, name: str, heads: int = 1) -> keras.Model:
+    """Return the model that ends `features` (n, channels) in one logit, the largest of `heads`, and its sigmoid.
 
-    Both are float32 under any precision of the rest: bfloat16 knows no probabilities between .996 and 1.
+    All are float32 under any precision of the rest: bfloat16 knows no probabilities between .996 and 1.
     """
-    logit = layers.Dense(1, dtype="float32", name=LOGIT)(features)
+    if heads == 1:
+        logit = layers.Dense(1, dtype="float32", name=LOGIT)(features)
+    else:
+        logits = layers.Dense(heads, dtype="float32", name=HEADS)(features)
+        rows = layers.Reshape((heads, 1), dtype="float32", name=f"{HEADS}_rows")(logits)
+        logit = layers.GlobalMaxPooling1D(dtype="float32", name=LOGIT)(rows)
     return keras.Model(pixels, layers.Activation("sigmoid", dtype="float32", name=P_FAKE)(logit), name=name)
 
 
 def linear_layer(model: keras.Model) -> keras.layers.Dense:
-    """Return the layer of the verdict that has its weights: kernel (channels, 1) and bias (1,)."""
-    return model.get_layer(LOGIT)
+    """Return the layer of the verdict that has its weights: kernel (channels, heads) and bias (heads,)."""
+    names = {layer.name for layer in model.layers}
+    return model.get_layer(HEADS if HEADS in names else LOGIT)
 
 
 def logit_model(model: keras.Model) -> keras.Model:
@@ -32,9 +41,12 @@ def logit_model(model: keras.Model) -> keras.Model:
 
 
 def logit_and_features(model: keras.Model) -> keras.Model:
-    """Return the logit's model with a second output: what its linear layer takes, (n, d), of MOST_FEATURES at most."""
+    """Return the logit's model with a second output: what its linear layer takes, (n, d), of MOST_FEATURES at most.
+
+    Statistics are no such output: with them, and with more features, it is the logit's model alone.
+    """
     features = linear_layer(model).input
-    if features.shape[-1] > MOST_FEATURES:
+    if takes_statistics(model) or features.shape[-1] > MOST_FEATURES:
         return logit_model(model)
     return keras.Model(model.input, [model.get_layer(LOGIT).output, features], name=f"{model.name}_logit")
 
