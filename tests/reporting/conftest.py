@@ -103,11 +103,8 @@ def make_workspace(root: Path, side: int = 32) -> Workspace:
 def _dataset(workspace: Workspace, name: str, labels: list[str], random: np.random.Generator, side: int) -> None:
     folder = workspace.data / "faces" / name
     faces = [_face(name, number, label, random, side) for number, label in enumerate(labels)]
-    images = [
-        {**face, "index": number, "status": "ok", "error": "", "frames": 1, "n_faces": 1}
-        for number, face in enumerate(faces)
-    ]
-    images = [{**image, "annotations": None} for image in images]
+    images = [{**face, "index": number, "status": "ok", "error": "", "n_faces": 1} for number, face in enumerate(faces)]
+    images = [{**image, "annotations": None, "frames": 1} for image in images]
     fault = {**images[0], "status": "truncated", "error": "ends <b>early</b>", "n_faces": 0}
     images += [{**fault, "member": HOSTILE}, {**fault, "member": LONG}, {**fault, "status": "no_face", "error": ""}]
     write_part(folder / shard_name(0), faces, FACES, {})

@@ -163,7 +163,7 @@ def test_confusion_matrix_and_archive_verdicts(html: str, finished: Any) -> None
 def test_three_answers_and_provenance_stand_beside_the_scores(html: str) -> None:
     text = " ".join(Page(html).text.split())
     assert "dump: of its images with a face 20 fake, 20 real, 3 unsure." in text
-    assert text.count("unsure (borderline)generator:midjourney") == 12
+    assert html.count('unsure (borderline)</td><td class="text">generator:midjourney</td>') == 12
 
 
 def test_a_model_that_tells_nothing_apart_is_called_out(html: str) -> None:
