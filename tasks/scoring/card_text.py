@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.scoring.card import Intent, ModelCard, YardstickRow
+from tasks.scoring.card import CARD, PACKAGED, REFERENCE, Intent, ModelCard, YardstickRow
 from tasks.scoring.text import table
 from tasks.scoring.verdict import Judge
 
@@ -24,9 +24,14 @@ def notices(card: ModelCard, *, packaged: bool) -> list[str]:
     if card.drawn_sample:
         lines.append(
             f"model {card.model_id} was trained on the drawn sample alone: of real photographs it knows nothing. Train "
-            "on your own data, or use --model reference."
+            f"on your own data{_or_reference()}."
         )
     return lines
+
+
+def _or_reference() -> str:
+    """Return the hint at the package's model, where the package has one."""
+    return f", or use --model {REFERENCE}" if PACKAGED.joinpath(CARD).is_file() else ""
 
 
 def bounds_line(card: ModelCard, judge: Judge) -> str:
