@@ -118,12 +118,16 @@ def test_the_reference_serves_where_there_is_no_model(
     assert model_named("reference", own) == str(packaged)
 
 
-def test_the_reference_and_the_drawn_sample_say_what_they_are(model: Path) -> None:
+def test_the_reference_and_the_drawn_sample_say_what_they_are(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.scoring.card_text.PACKAGED", model.parent / "nowhere")
     card = load_card(model).changed(intent=INTENT)
     assert notices(card, packaged=True) == [f"model reference ({card.model_id}): {INTENT.limits}"]
     assert notices(card, packaged=False) == []
     (line,) = notices(card.changed(drawn_sample=True), packaged=False)
     assert "drawn sample" in line
+    assert "--model reference" not in line, "an installation without a reference model"
+    monkeypatch.setattr("tasks.scoring.card_text.PACKAGED", model)
+    (line,) = notices(card.changed(drawn_sample=True), packaged=False)
     assert "--model reference" in line
 
 
