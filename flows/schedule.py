@@ -51,10 +51,8 @@ def schedule(params_file: Path = PARAMS) -> None:
 def deployments(settings: ScheduleParams, params_file: Path) -> list[RunnerDeployment]:
     """Return the three deployments of this workspace, named after its folder; at most one run of each at a time."""
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
-    from prefect.types.entrypoint import EntrypointType
 
     from flows.inbox import inbox
-    from flows.leftovers import belongs_to
     from flows.rescore import rescore
     from flows.retrain import retrain
 
@@ -64,17 +62,24 @@ def deployments(settings: ScheduleParams, params_file: Path) -> list[RunnerDeplo
         (rescore, settings.rescore.cron),
         (retrain, settings.retrain.cron),
     ]
-    return [
-        flow.to_deployment(  # type: ignore[misc]
-            name=deployment_name(),
-            cron=cron,
-            concurrency_limit=once,
-            parameters={} if flow is retrain else {"params_file": str(params_file)},
-            description=belongs_to(),
-            entrypoint_type=EntrypointType.MODULE_PATH,
-        )
-        for flow, cron in crons
-    ]
+    return [_deployment(flow, cron, once, params_file) for flow, cron in crons]
+
+
+def _deployment(flow: Flow[..., Any], cron: str | None, once: Any, params_file: Path) -> RunnerDeployment:
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.leftovers import belongs_to
+
+    made: RunnerDeployment = flow.to_deployment(  # type: ignore[assignment]
+        name=deployment_name(),
+        cron=cron,
+        concurrency_limit=once,
+        parameters={} if flow.name == "retrain" else {"params_file": str(params_file)},
+        description=belongs_to(),
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    made.entrypoint = f"fauxface.runs.{flow.fn.__name__}"  # see there why
+    return made
 
 
 def deployment_name() -> str:

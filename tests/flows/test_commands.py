@@ -77,7 +77,7 @@ def test_prefect_s_deployments_name_what_a_worker_runs_apart_from_the_workspace(
     import yaml
 
     settings = yaml.safe_load((project / "prefect.yaml").read_text())
-    (found,) = (each for each in settings["deployments"] if each["entrypoint"] == f"flows.{entrypoint}.{entrypoint}")
+    (found,) = (each for each in settings["deployments"] if each["entrypoint"] == f"fauxface.runs.{entrypoint}")
     assert found["work_pool"]["job_variables"]["command"].split()[:2] == ["python", "-I"]
 
 
