@@ -152,7 +152,7 @@ def test_while_dvc_holds_its_lock_a_command_is_refused_in_words(lab: Lab, record
     workspace = lab.before("split")
     (workspace / ".dvc/tmp").mkdir(parents=True)
     (workspace / ".dvc/config").write_text("")
-    held = {str(workspace / "data"): {"write": {"pid": os.getpid(), "cmd": "dvc repro"}}}
+    held = {"write": {str(workspace / "data"): {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}
     (workspace / ".dvc/tmp/rwlock").write_text(json.dumps(held))
     ended = lab.zygote.run(workspace, *COMMANDS["split"])
     assert ended.status == 1
@@ -168,7 +168,10 @@ def test_of_two_runs_at_once_one_is_refused_and_the_other_is_as_if_alone(lab: La
     workspace = lab.before("crop")
     said = workspace.parent / "second.log"
     command = f"{Path(sys.executable).parent / 'fauxface'} crop ffhq"
-    second = f"cd {workspace} && {command} > {said} 2>&1; echo $? >> {said}"
+    done = workspace.parent / "second.done"
+    # Orphaned at once, for a command that the first had started itself would be let in as a part of it.
+    alone = f"({command} > {said} 2>&1; echo $? >> {said}; touch {done})"
+    second = f"cd {workspace} && ({alone} &); while [ ! -e {done} ]; do sleep 0.1; done"
     ended = lab.zygote.run(workspace, "crop", "ffhq", at=50, do=second)
     assert ended.status == 0, ended.said
     assert "is being written by" in said.read_text()

@@ -9,4 +9,4 @@ def test_the_workspace_of_the_reference_names_every_family(project: Path) -> Non
     params = load_params(project / "reference" / "params.yaml")
     families = {dataset.family for dataset in params.datasets.values()}
     assert families == {None, "gan", "diffusion", "swap", "edit"}
-    assert params.train.recipe == "default"
+    assert params.train.recipe == "tuned"
