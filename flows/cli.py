@@ -39,6 +39,7 @@ SHIFTED = 3  # exit status of `score --strict`
 DECODING = ("crop", "score")
 DYING = 2.0  # seconds until a command that was killed a moment ago has let go of the workspace
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
+HARD_END = 5  # seconds until the kernel ends what cannot end itself, such as a training within native code
 
 
 @app.callback()
@@ -253,6 +254,9 @@ def _interrupt(number: int, _frame: object) -> None:
     timer = threading.Timer(EXIT_GRACE, os._exit, (128 + number,))
     timer.daemon = True
     timer.start()
+    # While Python ends, no thread of it runs any more; the kernel's clock still does.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(HARD_END)
     raise SystemExit(128 + number)
 
 

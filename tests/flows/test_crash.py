@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,21 @@ def test_an_interrupt_ends_within_seconds_and_says_how_to_go_on(
     assert "Traceback" not in said
     workspace.run("fauxface", "crop", "omi")
     assert digests(workspace / "data/faces/omi") == unbroken
+
+
+STUCK = """
+import atexit, ctypes, os, signal
+from flows import cli
+atexit.register(ctypes.PyDLL(None).sleep, 60)  # holds Python's lock, as native code of a training may at the end
+signal.signal(signal.SIGTERM, cli._interrupt)
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_an_interrupted_command_ends_though_python_cannot(environment: dict[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-c", STUCK], env=environment, capture_output=True, text=True, timeout=45)
+    assert done.returncode == -signal.SIGALRM
+    assert "goes on from there" in done.stderr
 
 
 @pytest.mark.parametrize(
