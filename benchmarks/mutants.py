@@ -41,7 +41,7 @@ PRELOADED = (
 TESTS: dict[str, tuple[str, ...]] = {
     "tasks/manifests/split.py": ("manifests/test_split.py", "manifests/test_stage.py"),
     "tasks/manifests/leaks.py": ("manifests/test_leaks.py",),
-    "tasks/manifests/clusters.py": ("manifests/test_split.py", "manifests/test_leaks.py"),
+    "tasks/manifests/clusters.py": ("manifests/test_clusters.py", "manifests/test_split.py", "manifests/test_leaks.py"),
     "tasks/manifests/duplicates.py": ("manifests/test_duplicates.py",),
     "tasks/detection/boxes.py": ("detection/test_boxes.py",),
     "tasks/detection/cascade.py": ("detection/test_cascade.py", "detection/test_detector.py"),
@@ -49,7 +49,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tasks/detection/onepass.py": ("detection/test_onepass.py", "detection/test_native.py"),
     "tasks/detection/quality.py": ("detection/test_quality.py",),
     "tasks/detection/second_look.py": ("detection/test_second_look.py",),
-    "tasks/imaging/decode.py": ("imaging/test_decode.py",),
+    "tasks/imaging/decode.py": ("imaging/test_decode.py", "imaging/test_colour.py"),
     "tasks/imaging/facts.py": ("imaging/test_facts.py",),
     "tasks/imaging/jpeg.py": ("imaging/test_facts.py", "imaging/test_decode.py"),
     "tasks/imaging/phash.py": ("imaging/test_phash.py", "imaging/test_facts.py"),
