@@ -103,7 +103,11 @@ def _decode_jpeg(data: bytes, jpeg: JpegHeader, reduction: int) -> Pixels:
     marker in any case, so of these only the missing marker can be told. A file that lacks this marker and nothing else
     is read (old cameras and cut uploads leave it out).
     """
-    end = data.find(_END, jpeg.start)
+    start = jpeg.start
+    if jpeg.strays:
+        data = jpeg.without_strays(data)
+        start -= sum(end - first for first, end in jpeg.strays)
+    end = data.find(_END, start)
     one_scan = jpeg.frame != 0xC2 and jpeg.scan_components == jpeg.components
     if end < 0:
         content = data.rstrip(b"\xff")  # half of the end marker

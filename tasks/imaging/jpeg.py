@@ -31,7 +31,8 @@ class JpegError(Exception):
 class JpegHeader:
     """`frame`: the SOF marker (0xC0 baseline, 0xC1 extended, 0xC2 progressive); `bits` per sample; `start`: offset of
     the first scan; `scan_components`: how many components that scan holds; `tables`: quantisation tables in file order;
-    `icc`: the embedded profile, empty where there is none; `frames`: pictures in the file.
+    `icc`: the embedded profile, empty where there is none; `frames`: pictures in the file; `strays`: where bytes stand
+    that belong to no segment, each (first, end).
     """
 
     width: int
@@ -45,6 +46,13 @@ class JpegHeader:
     start: int
     icc: bytes
     frames: int
+    strays: tuple[tuple[int, int], ...] = ()
+
+    def without_strays(self, data: bytes) -> bytes:
+        """Return the file without the stray bytes before its picture, of which libjpeg would tell on standard error."""
+        ends = [0, *(end for _, end in self.strays)]
+        starts = [*(first for first, _ in self.strays), len(data)]
+        return b"".join(data[end:start] for end, start in zip(ends, starts, strict=True))
 
 
 @dataclass
@@ -87,12 +95,18 @@ def _walk(data: bytes) -> JpegHeader:
     frame: tuple[int, int, int, int, int] | None = None
     tables: list[tuple[int, ...]] = []
     metadata = _Metadata()
+    strays: list[tuple[int, int]] = []
+    before = 2
     for marker, segment, end in segments(data, 2):
+        begin = end - len(segment) - 4
+        if begin > before:
+            strays.append((before, begin))
+        before = end
         if marker == _SOS:
             if frame is None:
                 raise JpegError("has no frame header")
             orientation = orientation_of(metadata.exif, metadata.xmp)
-            told = (metadata.profile(), metadata.frames)
+            told = (metadata.profile(), metadata.frames, tuple(strays))
             return JpegHeader(*frame, segment[0], orientation, tuple(tables), end, *told)
         if marker == _EOI:
             raise JpegError("has no picture")
