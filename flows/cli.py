@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows import calibrate, look, models, scores
+from flows import calibrate, look, models, scores, start, status
 from flows.faults import DEBUG, hush_known_errors, words_for
 from flows.lock import workspace_lock
 from flows.server import ensure_server
@@ -179,6 +179,10 @@ def schedule(params: ParamsFile = PARAMS) -> None:
     serve(params)
 
 
+app.command(cls=start.ManyValues)(start.init)
+app.command()(start.add)
+app.command()(status.check)
+app.command()(status.status)
 app.command()(look.detect)
 app.command()(look.predict)
 app.command()(calibrate.calibrate)

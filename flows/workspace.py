@@ -6,6 +6,7 @@ from pathlib import Path
 
 PARAMS = Path("params.yaml")
 DVC_FILE = Path("dvc.yaml")
+LOCK_FILE = Path("dvc.lock")
 DATA = Path("data")
 FACES = Path("data/faces")
 MANIFESTS = Path("data/manifests")

@@ -16,7 +16,7 @@ _RUN = """
 import runpy, sys
 root, module = sys.argv[1:3]
 sys.path.insert(0, root)
-import flows, tasks
+import fauxface, flows, tasks
 sys.path.remove(root)
 sys.argv[:3] = [module]
 runpy.run_module(module, run_name="__main__", alter_sys=True)

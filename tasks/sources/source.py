@@ -61,6 +61,10 @@ class Source(ABC):
     def shards(self, size: int) -> Iterator[Shard]:
         """Yield shards of at most `size` members, which together are `members()`."""
 
+    def paths(self) -> Sequence[str] | None:
+        """Return the paths of all members where an index tells them without reading any; else None."""
+        return None
+
     def read(self, path: str) -> bytes:
         """Return the bytes of the first member with this path; raises SourceError when it is missing or unreadable."""
         for member in self.members():
@@ -169,6 +173,10 @@ class ListedSource(IndexedSource):
     def count(self) -> int:
         """Return the number of entries, and one more for the unreadable rest of a damaged archive."""
         return len(self._all.entries)
+
+    def paths(self) -> Sequence[str]:
+        """Return the paths of all members, in their order."""
+        return [str(entry.path) for entry in self._all.entries]
 
     def rows(self, start: int, stop: int) -> Iterator[Member]:
         """Read the members in these rows."""
