@@ -27,7 +27,7 @@ from tasks.params.files import atomic_write
 from tasks.sources.drawing.chains import Area, Camera, Generator, encode_jpeg, generate, photograph
 from tasks.sources.drawing.paint import Planes
 from tasks.sources.drawing.people import draw_person
-from tasks.sources.drawing.scene import PARTS, paint_empty, paint_group, paint_portrait
+from tasks.sources.drawing.scene import PARTS, paint_empty, paint_group
 
 SIDE = 256
 SCENE = (480, 640)
@@ -140,7 +140,7 @@ def _dump(seed: int, count: int) -> list[Job]:
 
 def _pair(seed: int, who: int, look: int, world: World) -> list[tuple[str, bytes]]:
     """Return one picture of one person in both classes."""
-    light, areas = _portrait(seed, who, look)
+    light, areas = portrait(seed, who, look)
     quality = world.qualities[int(np.random.default_rng([seed, who, look, 2]).integers(len(world.qualities)))]
     part = _part(who)
     where = {"real": None, "fake": areas[part] if part else None}
@@ -155,7 +155,7 @@ def _pair(seed: int, who: int, look: int, world: World) -> list[tuple[str, bytes
 
 def _single(seed: int, number: int) -> list[tuple[str, bytes]]:
     who, label = 6000 + number, _LABELS[number % 2]
-    data = _picture(_portrait(seed, who, 0)[0], (SIDE, SIDE), label, HOME, [seed, who, 0], 88)
+    data = _picture(portrait(seed, who, 0)[0], (SIDE, SIDE), label, HOME, [seed, who, 0], 88)
     return [(f"portraits/{number:02d}_{_MAKER[label]}.jpg", data)]
 
 
@@ -182,7 +182,7 @@ def _broken(seed: int) -> list[tuple[str, bytes]]:
     ]
 
 
-def _portrait(seed: int, who: int, look: int) -> tuple[Planes, dict[str, Area]]:
+def portrait(seed: int, who: int, look: int) -> tuple[Planes, dict[str, Area]]:
     """Return a picture in linear light, and where the parts of its face will be in the finished one."""
     person = draw_person(np.random.default_rng([seed, who]))
     light, areas = paint_portrait(person, np.random.default_rng([seed, who, look, 1]), _drawn((SIDE, SIDE))[0])
