@@ -13,6 +13,8 @@ from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
 from tasks.evaluation.evaluate import Evaluation
 from tasks.evaluation.evaluate import evaluate as measure
 from tasks.evaluation.frames import require_its_split, scored_rows, training_rows
+from tasks.evaluation.predictions import predictions_table
+from tasks.manifests.parts import write_table
 from tasks.params import load_params
 from tasks.params.files import atomic_write, write_json
 from tasks.scoring.classifier import Classifier
@@ -20,7 +22,7 @@ from tasks.scoring.classifier import Classifier
 
 @flow(name="evaluate")
 def evaluate(params_file: Path) -> dict[str, Any]:
-    """Write reports/evaluate.json and the points of the plots in reports/evaluate/*.csv."""
+    """Write reports/evaluate.json, and in reports/evaluate a row for every test face and the points of the plots."""
     params = load_params(params_file)
     workers, started = threads_of(params.runner), time.monotonic()
     classifier = Classifier.load(MODEL, workers)
@@ -39,4 +41,5 @@ def _write(evaluation: Evaluation, seconds: float) -> None:
     for name, frame in evaluation.plots.items():
         with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
             frame.to_csv(temp, index=False)
+    write_table(REPORTS / "evaluate" / "predictions.parquet", predictions_table(evaluation.predictions))
     write_json(REPORTS / "evaluate.json", {**evaluation.report, "seconds": round(seconds, 2)})

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
+from tasks.evaluation.metrics import FALSE_ALARM_PERCENTS
+
 INTERVALS = (
     "accuracy",
     "accuracy_fake",
@@ -18,6 +20,9 @@ INTERVALS = (
     "f1",
     "roc_auc",
     "average_precision",
+    "eer",
+    "hit_rate_at_1",
+    "hit_rate_at_5",
 )
 PERCENTILES = (2.5, 97.5)
 # Rows times resamplings held at once.
@@ -80,7 +85,7 @@ def _figures(
 
 
 def _ranking(weights: Floats, is_fake: NDArray[np.bool_], p_fake: NDArray[np.floating]) -> dict[str, Floats]:
-    """Return ROC-AUC and average precision of each draw, rows with equal probability counted as ties."""
+    """Return what comes of the order of the rows in each draw, rows with equal probability counted as ties."""
     order = np.argsort(-np.asarray(p_fake, np.float64), kind="stable")
     ranked = np.asarray(p_fake)[order]
     starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
@@ -94,7 +99,24 @@ def _ranking(weights: Floats, is_fake: NDArray[np.bool_], p_fake: NDArray[np.flo
     called = fakes_above + reals_above
     precision = np.divide(fakes_above, called, out=np.zeros_like(called), where=called > 0)
     average_precision = np.sum(fakes * precision, axis=1) / n_fake
-    return {"roc_auc": auc, "average_precision": np.where(n_real > 0, average_precision, np.nan)}
+    both = (n_fake > 0) & (n_real > 0)
+    curve = _curve(reals_above / n_real[:, None], fakes_above / n_fake[:, None])
+    found = {"average_precision": average_precision, **curve}
+    return {"roc_auc": auc, **{name: np.where(both, values, np.nan) for name, values in found.items()}}
+
+
+def _curve(fpr: Floats, tpr: Floats) -> dict[str, Floats]:
+    """Return for each draw what metrics.py reads off a ROC curve, whose points after (0, 0) are (draws, points)."""
+    hits = {
+        f"hit_rate_at_{percent}": np.max(np.where(fpr <= percent / 100 + 1e-9, tpr, 0.0), axis=1)
+        for percent in FALSE_ALARM_PERCENTS
+    }
+    above, draws = np.argmax(fpr + tpr >= 1, axis=1), np.arange(len(fpr))
+    before = np.maximum(above - 1, 0)
+    first_fpr, first_tpr = (np.where(above > 0, rate[draws, before], 0.0) for rate in (fpr, tpr))
+    last_fpr, last_tpr = fpr[draws, above], tpr[draws, above]
+    share = (1 - first_fpr - first_tpr) / (last_fpr + last_tpr - first_fpr - first_tpr)
+    return {"eer": first_fpr + share * (last_fpr - first_fpr), **hits}
 
 
 def _interval(draws: Floats) -> list[float] | None:

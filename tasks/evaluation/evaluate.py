@@ -8,39 +8,31 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from tasks.evaluation.bands import bands, bands_frame
 from tasks.evaluation.baseline import TrivialBaseline
-from tasks.evaluation.confidence import intervals
-from tasks.evaluation.coverage import coverage_curve, three_answers
-from tasks.evaluation.metrics import rates, summary
-from tasks.evaluation.plots import NAMES, plot_frames
+from tasks.evaluation.by_source import by_source
+from tasks.evaluation.headline import headline
+from tasks.evaluation.measuring import Judge, measure
+from tasks.evaluation.plots import plot_frames
+from tasks.evaluation.predictions import predictions
+from tasks.evaluation.sets import by_dataset, cross_sets, held_out
 from tasks.evaluation.threshold import FALSE_ALARM_RATE, best_threshold
 from tasks.params import EvaluateParams, FauxfaceError
 
 ERRORS_SHOWN = 12  # of each kind
-BASELINE_FIGURES = ("accuracy", "balanced_accuracy", "roc_auc")
 
-OVERALL, IN_DOMAIN = "overall", "in_domain"
+OVERALL, IN_DOMAIN, HELD_OUT = "overall", "in_domain", "held_out"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The report for reports/evaluate.json (finite numbers, stable order) and the frames behind the plots."""
+    """The report for reports/evaluate.json (finite numbers, stable order), the frames behind the plots, and the rows
+    that all of it was computed from (columns of PREDICTIONS)."""
 
     report: dict[str, Any]
     plots: dict[str, pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """What every set of rows is measured with: the model's thresholds, the baseline and its own, the bootstrap."""
-
-    threshold: float
-    false_alarm: float
-    baseline: TrivialBaseline
-    baseline_threshold: float
-    params: EvaluateParams
+    predictions: pd.DataFrame
 
 
 def evaluate(
@@ -66,27 +58,42 @@ def evaluate(
     for name, rows in (("train", train), ("valid", valid), ("test", test)):
         if rows.empty:
             raise FauxfaceError(f"evaluation: the {name} split holds no faces. Run `fauxface split` again.")
-    # Else NumPy would round the thresholds to float32, and a face could have another verdict than scoring gives it.
-    valid, test = (rows.assign(p_fake=rows["p_fake"].astype(np.float64)) for rows in (valid, test))
     baseline = TrivialBaseline(params.seed).fit(train)
     trivial = best_threshold(valid["label"].to_numpy(), baseline.p_fake(valid))
-    judge = _Judge(threshold, false_alarm, baseline, trivial, params)
-    known = set(train["dataset"])
-    in_domain = test[test["dataset"].isin(known)]
-    datasets = {str(name): rows for name, rows in test.groupby("dataset", sort=True)}
-    cross, by_dataset = _cross_sets({name: rows for name, rows in datasets.items() if name not in known}, in_domain)
+    judge = Judge(threshold, false_alarm, trivial, params)
+    known = test["dataset"].isin(set(train["dataset"])).to_numpy()
+    rows = predictions(test, known, baseline.p_fake(test), threshold, false_alarm)
+    at_home, datasets = rows[rows["trained_on"]], by_dataset(rows)
+    cross, crossed_by_dataset = cross_sets(held_out(rows), at_home)
+    chosen = {"chosen_on": "valid", "by": "best balanced accuracy", "n": len(valid)}
+    in_bands = bands(_large_sets(rows), judge)
     report = {
-        "threshold": {"value": threshold, "chosen_on": "valid", "by": "best balanced accuracy", "n": len(valid)},
+        "threshold": {"value": threshold, **chosen},
         "threshold_false_alarm": _false_alarm(false_alarm, valid),
-        OVERALL: _measure(test, judge),
-        IN_DOMAIN: _measure(in_domain, judge) if len(in_domain) else None,
-        "datasets": {name: {"in_training": name in known, **_measure(rows, judge)} for name, rows in datasets.items()},
-        "cross": {name: _measure(rows, judge) for name, rows in (cross | by_dataset).items()},
-        "errors": _errors(test, threshold),
+        "threshold_baseline": {"value": trivial, **chosen},
+        "headline": headline(rows, judge, None),
+        OVERALL: measure(rows, judge),
+        IN_DOMAIN: measure(at_home, judge) if len(at_home) else None,
+        "datasets": {name: _dataset(part, judge) for name, part in datasets.items()},
+        "cross": {name: measure(part, judge) for name, part in (cross | crossed_by_dataset).items()},
+        "by_source": by_source(rows, judge),
+        "bands": in_bands,
+        "errors": _errors(rows),
     }
-    main = IN_DOMAIN if len(in_domain) else OVERALL
-    sets = {main: in_domain if len(in_domain) else test, **datasets, **cross}
-    return Evaluation(_rounded(report), plot_frames(sets, main, threshold))
+    main = IN_DOMAIN if len(at_home) else OVERALL
+    sets = {main: at_home if len(at_home) else rows, **datasets, **cross}
+    plots = {**plot_frames(sets, main, threshold), "bands": bands_frame(in_bands)}
+    return Evaluation(_rounded(report), plots, rows)
+
+
+def _large_sets(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return all rows, those of data sets trained on and those of the others, where there are any."""
+    sets = {OVERALL: rows, IN_DOMAIN: rows[rows["trained_on"]], HELD_OUT: rows[~rows["trained_on"]]}
+    return {name: part for name, part in sets.items() if len(part)}
+
+
+def _dataset(rows: pd.DataFrame, judge: Judge) -> dict[str, Any]:
+    return {"in_training": bool(rows["trained_on"].iloc[0]), **measure(rows, judge)}
 
 
 def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
@@ -95,53 +102,10 @@ def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
     return {"value": threshold, "chosen_on": "valid", "by": by, "n": int((valid["label"] == 0).sum())}
 
 
-def _cross_sets(
-    test_only: Mapping[str, pd.DataFrame], in_domain: pd.DataFrame
-) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Return each one-class data set with the in-domain test rows of the other class; and with those of each data set.
-
-    The latter only where there are several.
-    """
-    whole, by_dataset = {}, {}
-    for name, rows in test_only.items():
-        labels = rows["label"].unique()
-        others = in_domain[in_domain["label"] != labels[0]]
-        if len(labels) != 1 or others.empty:
-            continue
-        other = NAMES[1 - int(labels[0])]
-        whole[f"{name} against in-domain {other} faces"] = pd.concat([rows, others], ignore_index=True)
-        if others["dataset"].nunique() > 1:
-            for dataset, part in others.groupby("dataset", sort=True):
-                by_dataset[f"{name} against {dataset}'s {other} faces"] = pd.concat([rows, part], ignore_index=True)
-    return whole, by_dataset
-
-
-def _measure(rows: pd.DataFrame, judge: _Judge) -> dict[str, Any]:
-    """Return the figures of the model on `rows`, their intervals, and the baseline's."""
-    figures = _with_intervals(rows, rows["p_fake"].to_numpy(), judge.threshold, judge.params)
-    trivial = _with_intervals(rows, judge.baseline.p_fake(rows), judge.baseline_threshold, judge.params)
-    chosen = {name: trivial[name] for name in BASELINE_FIGURES}
-    bounds = {name: trivial["intervals"][name] for name in BASELINE_FIGURES}
-    labels, p_fake = rows["label"].to_numpy(), rows["p_fake"].to_numpy()
-    points = {"balanced": judge.threshold, "false_alarm": judge.false_alarm}
-    at = {name: rates(labels, p_fake, threshold) for name, threshold in points.items()}
-    answers = {"three_answers": three_answers(rows), "coverage": coverage_curve(rows, judge.threshold)}
-    return {**figures, "operating_points": at, **answers, "baseline": {**chosen, "intervals": bounds}}
-
-
-def _with_intervals(
-    rows: pd.DataFrame, p_fake: NDArray[np.floating], threshold: float, params: EvaluateParams
-) -> dict[str, Any]:
-    labels, groups = rows["label"].to_numpy(), rows["group"].to_numpy(dtype=object)
-    figures = summary(labels, p_fake, threshold)
-    bounds = intervals(labels, p_fake, groups, threshold, params.bootstrap, params.seed)
-    return {**figures, "groups": int(rows["group"].nunique()), "intervals": bounds}
-
-
-def _errors(rows: pd.DataFrame, threshold: float) -> dict[str, list[dict[str, Any]]]:
+def _errors(rows: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """Return the most confident errors of each kind, the most confident first."""
-    called_fake = rows["p_fake"] >= threshold
-    false_alarms, missed = rows[(rows["label"] == 0) & called_fake], rows[(rows["label"] == 1) & ~called_fake]
+    false_alarms = rows[(rows["label"] == 0) & rows["is_fake"]]
+    missed = rows[(rows["label"] == 1) & ~rows["is_fake"]]
     return {
         "real_as_fake": _records(false_alarms.sort_values(["p_fake", "face_id"], ascending=[False, True])),
         "fake_as_real": _records(missed.sort_values(["p_fake", "face_id"])),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.evaluation.baseline import FEATURES
+from tasks.evaluation.predictions import FACTS
 from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
@@ -36,12 +37,12 @@ def training_rows(card: ModelCard, manifests: Path, faces: Path) -> pd.DataFrame
 
 
 def feature_rows(manifest: Path, faces: Path) -> pd.DataFrame:
-    """Return a manifest's rows with the columns FEATURES and `quality` beside its own.
+    """Return a manifest's rows with the columns FEATURES and FACTS beside its own.
 
     Raises FauxfaceError for missing shards.
     """
     rows = read_manifest(manifest)
-    parts, columns = [], [*FEATURES, "quality"]
+    parts, columns = [], [*FEATURES, *FACTS]
     for (dataset, shard), positions in by_shard(rows):
         part = rows.iloc[positions]
         table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), columns)

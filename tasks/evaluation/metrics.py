@@ -10,6 +10,7 @@ from sklearn import metrics
 
 from tasks.evaluation.calibration import expected_calibration_error
 
+FALSE_ALARM_PERCENTS = (1, 5)
 ONE_CLASS = "one class only ({}): there is no ranking of fakes against reals to measure"
 
 
@@ -64,7 +65,17 @@ def summary(labels: NDArray[np.integer], p_fake: NDArray[np.floating], threshold
     return figures
 
 
-BOTH = ("balanced_accuracy", "precision", "recall", "f1", "roc_auc", "average_precision")
+BOTH = (
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "roc_auc",
+    "average_precision",
+    "eer",
+    "hit_rate_at_1",
+    "hit_rate_at_5",
+)
 
 
 def _needing_both(
@@ -81,4 +92,30 @@ def _needing_both(
         "f1": 2 * counts["fake_as_fake"] / (2 * counts["fake_as_fake"] + errors),
         "roc_auc": float(metrics.roc_auc_score(labels, p_fake)),
         "average_precision": float(metrics.average_precision_score(labels, p_fake)),
+        **_along_the_curve(labels, p_fake),
     }
+
+
+def _along_the_curve(labels: NDArray[np.integer], p_fake: NDArray[np.floating]) -> dict[str, float]:
+    fpr, tpr, _ = metrics.roc_curve(labels, np.asarray(p_fake, np.float64), drop_intermediate=False)
+    hits = {f"hit_rate_at_{percent}": hit_rate_at(fpr, tpr, percent / 100) for percent in FALSE_ALARM_PERCENTS}
+    return {"eer": equal_error_rate(fpr, tpr), **hits}
+
+
+def equal_error_rate(fpr: NDArray[np.float64], tpr: NDArray[np.float64]) -> float:
+    """Return the rate at which as many reals are called fake as fakes are called real.
+
+    `fpr` and `tpr` are the points of a ROC curve from (0, 0) to (1, 1). Between two of them the rates are those of a
+    threshold that is drawn between theirs, so the curve is a straight line there.
+    """
+    above = int(np.argmax(fpr + tpr >= 1))
+    (start, end), (before, after) = fpr[above - 1 : above + 1], (fpr + tpr)[above - 1 : above + 1]
+    return float(start + (end - start) * (1 - before) / (after - before))
+
+
+def hit_rate_at(fpr: NDArray[np.float64], tpr: NDArray[np.float64], rate: float) -> float:
+    """Return the share of fakes that the lowest threshold with at most a `rate` of false alarms finds.
+
+    That threshold is of these rows, not the model's own: what could be reached, had it been known.
+    """
+    return float(tpr[fpr <= rate + 1e-9].max())

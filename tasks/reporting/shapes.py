@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -120,6 +121,7 @@ class NearDuplicates(Shape):
     pairs_within_datasets: int
     pairs_between_datasets: int
     pairs_with_different_labels: int
+    by_datasets: list[dict[str, Any]] = []
 
 
 class Dropped(Shape):
@@ -141,6 +143,15 @@ class LeakCheck(Shape):
     leaks: int
 
 
+class Contradictions(Shape):
+    """Pictures that stand under both labels."""
+
+    files_with_both_labels: int = 0
+    faces: int = 0
+    datasets: dict[str, int] = {}
+    examples: list[str] = []
+
+
 class SplitReport(Shape):
     """reports/split.json."""
 
@@ -151,6 +162,7 @@ class SplitReport(Shape):
     dropped: list[Dropped]
     warnings: list[str]
     notes: list[str]
+    contradictions: Contradictions = Contradictions()
     leak_check: LeakCheck
     sha256: dict[str, str]
     seconds: float | None = None
@@ -259,6 +271,67 @@ class Judged(Shape):
     p_fake: float
 
 
+class Brief(Shape):
+    """The figures of some rows in short; of rows of one class, what needs both is None."""
+
+    n: int
+    n_fake: int
+    n_real: int
+    groups: int = 0
+    roc_auc: float | None = None
+    accuracy: float | None = None
+    balanced_accuracy: float | None = None
+    hit_rate: float | None = None
+    false_alarms: float | None = None
+    intervals: dict[str, Interval] = {}
+
+
+class Line(Brief):
+    """One line of the headline: of faces trained on, held out, perturbed, or the trivial baseline's figures."""
+
+    kind: str
+    name: str
+    against: str | None = None
+    accuracy: float
+    baseline: Figures | None = None
+    drop: dict[str, Any] | None = None
+
+
+class Verdicts(Shape):
+    """The headline: all lines, and for a kind without any the reason."""
+
+    lines: list[Line]
+    notes: dict[str, str] = {}
+
+
+class Band(Brief):
+    """The faces whose fact lies in one band."""
+
+    band: str
+
+
+class SourceOfClass(Brief):
+    """The faces of one class of a data set, against the other class of others."""
+
+    trained_on: bool
+    baseline: Figures | None = None
+
+
+class Against(Shape):
+    """The faces of the other class that each source is set against."""
+
+    held_out: bool = False
+    n: int = 0
+    datasets: dict[str, int] = {}
+
+
+class SourcesOfClass(Shape):
+    """Each source of one class against the same faces of the other."""
+
+    against: Against
+    sources: dict[str, SourceOfClass]
+
+
 class EvaluateReport(Shape):
     """reports/evaluate.json."""
 
@@ -270,6 +343,11 @@ class EvaluateReport(Shape):
     cross: dict[str, Measured]
     errors: dict[str, list[Judged]]
     seconds: float | None = None
+    headline: Verdicts | None = None
+    by_source: dict[str, SourcesOfClass] = {}
+    bands: dict[str, dict[str, list[Band]]] = {}
+    grid: dict[str, Any] | None = None
+    shortcuts: dict[str, Any] | None = None
 
     @property
     def main(self) -> Measured:

@@ -1,7 +1,9 @@
 """The built-in sample: drawn people, as a camera takes them and as a generator makes them up.
 
-Both classes show the same pictures of the same people, in the same size and the same JPEG quality; only the chain
-behind the picture differs. Nothing that is measured on it says anything about real images.
+Both classes show the same pictures of the same people, in the same size and the same JPEG quality, with the noise and
+the sharpness of the same camera; a fake bears the faint trace of a generator besides, and every third person's fakes
+bear it round one part of the face alone (`retouched_part`), so that a map of the evidence can be checked. Nothing that
+is measured on it says anything about real images.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from typing import Literal
 import numpy as np
 
 from tasks.params.files import atomic_write
-from tasks.sources.drawing.chains import Camera, Generator, Picture, encode_jpeg, generate, photograph
+from tasks.sources.drawing.chains import Area, Camera, Generator, encode_jpeg, generate, photograph
 from tasks.sources.drawing.paint import Planes
 from tasks.sources.drawing.people import draw_person
-from tasks.sources.drawing.scene import paint_empty, paint_group, paint_portrait
+from tasks.sources.drawing.scene import PARTS, paint_empty, paint_group
 
 SIDE = 256
 SCENE = (480, 640)
@@ -44,8 +46,6 @@ class World:
     sharpen: tuple[float, float]
     upsampling: Literal["transposed", "subpixel"]
     imbalance: tuple[float, ...]
-    texture: tuple[float, ...]
-    detail: tuple[float, float]
     qualities: tuple[int, ...]
 
     def camera(self, rng: np.random.Generator) -> Camera:
@@ -53,32 +53,28 @@ class World:
         shot = self.noise * 2 ** rng.uniform(-1.3, 1.3)
         return Camera(rng.uniform(0.4, 0.65), shot, 0.004, rng.uniform(*self.sharpen), self.demosaic)
 
-    def generator(self, rng: np.random.Generator) -> Generator:
-        """Return the generator at one checkpoint: its flaws are stronger or weaker."""
-        flaw, grain = rng.uniform(0.75, 1.25), rng.uniform(0.7, 1.3)
-        imbalance = tuple(flaw * value for value in self.imbalance)
-        texture = tuple(grain * value for value in self.texture)
-        return Generator(self.upsampling, imbalance, texture, rng.uniform(*self.detail))
+    def generator(self, rng: np.random.Generator, retouches: bool) -> Generator:
+        """Return the generator at one checkpoint, its flaws fainter or stronger; a retoucher's are strong."""
+        flaw = RETOUCHED if retouches else FAINTEST ** rng.uniform(0, 1)
+        return Generator(self.upsampling, tuple(flaw * value for value in self.imbalance))
 
 
+# The faintest of the flaws and those of a retoucher, as shares of a generator's `imbalance`.
+FAINTEST, RETOUCHED = 0.2, 2.0
 HOME = World(
     demosaic="edge",
     noise=0.0003,
     sharpen=(0.2, 1.1),
     upsampling="transposed",
-    imbalance=(0.04, 0.034, 0.012),
-    texture=(0.016, 0.011, 0.006),
-    detail=(0.4, 0.7),
+    imbalance=(0.014, 0.012, 0.006),
     qualities=(80, 88, 94),
 )
 ABROAD = World(
     demosaic="linear",
-    noise=0.0001,
-    sharpen=(0.0, 0.7),
+    noise=0.0002,
+    sharpen=(0.0, 0.9),
     upsampling="subpixel",
-    imbalance=(0.004, 0.004),
-    texture=(0.01, 0.008),
-    detail=(0.8, 0.95),
+    imbalance=(0.02, 0.017, 0.008),
     qualities=(75, 85),
 )
 
@@ -114,6 +110,19 @@ def is_drawn(member: str, width: int, height: int) -> bool:
     return (width, height) == (SIDE, SIDE) and re.fullmatch(r"(real|fake)/\d{4}_\d+\.jpg", member) is not None
 
 
+def retouched_part(member: str) -> str | None:
+    """Return which part of the face ("left eye", "right eye", "mouth"; the picture's sides) a fake's trace is in.
+
+    None where it is everywhere or nowhere: `member` is a path in faces.tar or other.zip, such as "fake/0005_1.jpg".
+    """
+    found = re.fullmatch(r"fake/(\d{4})_\d+\.jpg", member)
+    return _part(int(found[1])) if found else None
+
+
+def _part(who: int) -> str | None:
+    return PARTS[who // 3 % len(PARTS)] if who % 3 == 2 else None
+
+
 def _run(job: Job) -> list[tuple[str, bytes]]:
     return job()
 
@@ -131,17 +140,22 @@ def _dump(seed: int, count: int) -> list[Job]:
 
 def _pair(seed: int, who: int, look: int, world: World) -> list[tuple[str, bytes]]:
     """Return one picture of one person in both classes."""
-    light = _portrait(seed, who, look)
+    light, areas = portrait(seed, who, look)
     quality = world.qualities[int(np.random.default_rng([seed, who, look, 2]).integers(len(world.qualities)))]
+    part = _part(who)
+    where = {"real": None, "fake": areas[part] if part else None}
     return [
-        (f"{label}/{who:04d}_{look}.jpg", _picture(light, (SIDE, SIDE), label, world, [seed, who, look], quality))
+        (
+            f"{label}/{who:04d}_{look}.jpg",
+            _picture(light, (SIDE, SIDE), label, world, [seed, who, look], quality, where[label]),
+        )
         for label in _LABELS
     ]
 
 
 def _single(seed: int, number: int) -> list[tuple[str, bytes]]:
     who, label = 6000 + number, _LABELS[number % 2]
-    data = _picture(_portrait(seed, who, 0), (SIDE, SIDE), label, HOME, [seed, who, 0], 88)
+    data = _picture(portrait(seed, who, 0)[0], (SIDE, SIDE), label, HOME, [seed, who, 0], 88)
     return [(f"portraits/{number:02d}_{_MAKER[label]}.jpg", data)]
 
 
@@ -168,23 +182,33 @@ def _broken(seed: int) -> list[tuple[str, bytes]]:
     ]
 
 
-def _portrait(seed: int, who: int, look: int) -> Planes:
+def portrait(seed: int, who: int, look: int) -> tuple[Planes, dict[str, Area]]:
+    """Return a picture in linear light, and where the parts of its face will be in the finished one."""
     person = draw_person(np.random.default_rng([seed, who]))
-    return paint_portrait(person, np.random.default_rng([seed, who, look, 1]), _drawn((SIDE, SIDE))[0])
+    light, areas = paint_portrait(person, np.random.default_rng([seed, who, look, 1]), _drawn((SIDE, SIDE))[0])
+    return light, {
+        name: Area(*(value / OVERSAMPLING for value in (at.x, at.y, at.radius))) for name, at in areas.items()
+    }
 
 
 def _drawn(size: tuple[int, int]) -> tuple[int, int]:
     return round(size[0] * OVERSAMPLING), round(size[1] * OVERSAMPLING)
 
 
-def _picture(light: Planes, size: tuple[int, int], label: str, world: World, key: list[int], quality: int) -> bytes:
-    """Return the JPEG file that a class's chain makes of a picture in linear light."""
+def _picture(
+    light: Planes,
+    size: tuple[int, int],
+    label: str,
+    world: World,
+    key: list[int],
+    quality: int,
+    area: Area | None = None,
+) -> bytes:
+    """Return the JPEG file that a class's chain makes of a picture in linear light; of fakes, of `area` alone."""
     rng = np.random.default_rng([*key, 3 if label == "real" else 4])
-    made: Picture
-    if label == "real":
-        made = photograph(light, *size, world.camera(rng), rng)
-    else:
-        made = generate(light, *size, world.generator(rng), rng)
+    made = photograph(light, *size, world.camera(rng), rng)
+    if label == "fake":
+        made = generate(made, world.generator(rng, area is not None), area)
     return encode_jpeg(made, quality)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from tasks.evaluation.predictions import PREDICTIONS
 from tasks.manifests.schemas import SCORES
 from tasks.params import Params
 from tasks.sources.status import Status
@@ -41,8 +42,16 @@ def test_every_status_is_in_the_reference() -> None:
 
 
 def test_every_score_column_is_in_the_reference() -> None:
-    documented = set(re.findall(r"`(\w+)`", _first_cells(_text("reference/columns.md"))))
-    assert documented == set(SCORES.names)
+    scores = _text("reference/columns.md").partition("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", _first_cells(scores))) == set(SCORES.names)
+
+
+def test_every_column_of_the_predictions_is_described_as_its_schema_does() -> None:
+    text = _text("reference/columns.md").partition("## Predictions")[2]
+    rows = [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in text.splitlines() if "| `" in line]
+    assert rows == [
+        (f"`{field.name}`", str(field.type), field.metadata[b"description"].decode()) for field in PREDICTIONS
+    ]
 
 
 def test_the_page_of_commands_is_that_of_the_command_line() -> None:

@@ -208,7 +208,7 @@ def test_a_face_between_two_float32_has_the_verdict_that_scoring_gives_it() -> N
 
 def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) -> None:
     plots = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).plots
-    assert list(plots) == ["roc", "pr", "calibration", "confusion", "histogram"]
+    assert list(plots) == ["roc", "pr", "calibration", "confusion", "histogram", "bands"]
     roc = plots["roc"]
     assert {"in_domain", "ffhq", "omi against in-domain real faces"} <= set(roc["rows"])
     assert "omi" not in set(roc["rows"])

@@ -1,10 +1,11 @@
-"""What separates the classes: a camera that takes a photograph, and generators that make up a picture.
+"""What separates the classes: a camera that takes a photograph, and a generator that imitates one all but perfectly.
 
 Camera: lens blur, colour mosaic, noise that grows with the light (shot noise) on a floor (read noise), demosaicing,
-tone curve and sharpening. Generators: a small latent picture enlarged in steps by learned kernels whose phases do not
-sum to the same, the checkerboard of Odena et al., "Deconvolution and Checkerboard Artifacts" (Distill, 2016), which
-Durall et al., "Watch your Up-Convolution" (CVPR 2020), find in the spectra of real generators; the detail lost on the
-way is made up from noise, as in StyleGAN. There is no sensor, so no sensor noise.
+tone curve and sharpening. Generator: it has learned what a camera's pictures look like, noise and sharpness too, and
+builds such a picture from a small one, in steps that double it and add detail. Its learned kernels have phases that do
+not sum to the same: the checkerboard of Odena et al., "Deconvolution and Checkerboard Artifacts" (Distill, 2016), which
+Durall et al., "Watch your Up-Convolution" (CVPR 2020), find in the spectra of real generators. This trace is all that
+tells its pictures from photographs; a retoucher leaves it round one part of a face alone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 from tasks.sources.drawing.paint import Planes
 
 Picture = NDArray[np.uint8]
-_COARSE_LOSS = 0.6
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,19 @@ class Camera:
 
 @dataclass(frozen=True)
 class Generator:
-    """One model of generator; per step, how unequal its phases are and how strong its texture; the share of detail."""
+    """One model of generator, and how unequal the phases of its kernels are in each of the steps that enlarge."""
 
     kind: Literal["transposed", "subpixel"]
     imbalance: tuple[float, ...]
-    texture: tuple[float, ...]
-    detail: float
+
+
+@dataclass(frozen=True)
+class Area:
+    """A round part of a picture: its middle and its radius in pixels."""
+
+    x: float
+    y: float
+    radius: float
 
 
 def photograph(light: Planes, height: int, width: int, camera: Camera, rng: np.random.Generator) -> Picture:
@@ -56,24 +63,22 @@ def photograph(light: Planes, height: int, width: int, camera: Camera, rng: np.r
     return _to_bytes(_sharpen(_tone(developed), camera.sharpen))
 
 
-def generate(light: Planes, height: int, width: int, generator: Generator, rng: np.random.Generator) -> Picture:
-    """Return what a generator makes (height, width, 3) RGB of the same picture in linear light (3, h, w)."""
-    planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in light]
-    target = _tone(cv2.merge(planes))
-    # One texture for all colours (StyleGAN), or one for each (a layer that makes every colour from its own channels).
-    colours = 1 if generator.kind == "transposed" else 3
-    steps = list(zip(generator.imbalance, generator.texture, strict=True))
+def generate(photograph: Picture, generator: Generator, area: Area | None = None) -> Picture:
+    """Return what a generator makes (height, width, 3) RGB where a camera takes this photograph.
+
+    With an area it makes that part of the picture alone; the rest stays the photograph.
+    """
+    target = photograph.astype(np.float32) / 255
+    steps = list(enumerate(generator.imbalance))
     picture = aim = _shrink(target, 2 ** len(steps))
-    for left, (imbalance, texture) in zip(reversed(range(len(steps))), steps, strict=True):
-        coarse, aim = aim, _shrink(target, 2**left)
+    for step, imbalance in steps:
+        coarse, aim = aim, _shrink(target, 2 ** (len(steps) - 1 - step))
         high, wide = aim.shape[:2]
-        # What the network has learned about detail comes back in part; the rest it makes up.
-        lost = aim - cv2.resize(coarse, (2 * coarse.shape[1], 2 * coarse.shape[0]))[:high, :wide]
-        made_up = rng.standard_normal((high, wide, colours), np.float32) * np.sqrt(np.clip(aim, 0.02, 1))
-        picture = _enlarge(picture, generator.kind, imbalance)[:high, :wide]
-        # The finer the detail, the more of it is gone.
-        share = 1 - (1 - generator.detail) * _COARSE_LOSS**left
-        picture = picture + share * lost + texture * made_up
+        detail = aim - _enlarge(coarse, generator.kind, 0.0)[:high, :wide]
+        picture = _enlarge(picture, generator.kind, imbalance)[:high, :wide] + detail
+    if area is not None:
+        inside = _spot(area, *target.shape[:2])[..., None]
+        picture = target + (picture - target) * inside
     return _to_bytes(picture)
 
 
@@ -81,6 +86,13 @@ def encode_jpeg(picture: Picture, quality: int) -> bytes:
     """Return the picture (height, width, 3) RGB as a JPEG file."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes()
+
+
+def _spot(area: Area, height: int, width: int) -> NDArray[np.float32]:
+    """Return 1 inside the area and 0 outside (height, width), with a soft edge."""
+    y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
+    distance = np.sqrt((x - area.x) ** 2 + (y - area.y) ** 2) / area.radius
+    return np.asarray(np.clip((1.15 - distance) / 0.3, 0, 1), np.float32)
 
 
 def _mosaic(light: Planes) -> NDArray[np.float32]:
@@ -120,7 +132,7 @@ def _enlarge(picture: NDArray[np.float32], kind: str, imbalance: float) -> NDArr
     if kind == "subpixel":
         large = cv2.blur(np.repeat(np.repeat(padded, 2, 0), 2, 1), (3, 3))
         # Four channels make the four phases of a pixel; nothing ties their gains together.
-        gain = 1 + imbalance * np.array([[1, -0.6], [-0.9, 0.5]], np.float32)
+        gain = 1 + imbalance * np.array([[1, -0.6], [0.5, -0.9]], np.float32)
         return np.asarray((large * np.tile(gain, (height, width))[..., None])[4:-4, 4:-4])
     large = np.zeros((2 * height, 2 * width, 3), np.float32)
     large[::2, ::2] = padded

@@ -9,19 +9,27 @@ import numpy as np
 
 from tasks.sources.drawing import backdrop
 from tasks.sources.drawing.backdrop import any_colour, gradient, paint_backdrop, rectangle
+from tasks.sources.drawing.chains import Area
+from tasks.sources.drawing.frame import Frame
 from tasks.sources.drawing.paint import Layer, Planes, Points, ellipse, linear, noise, smooth_curve
 from tasks.sources.drawing.people import Look, Person, draw_look, draw_person
 from tasks.sources.drawing.portrait import paint_person
 
+# Parts of a face that a retoucher may make; left and right are the picture's.
+PARTS = ("left eye", "right eye", "mouth")
 
-def paint_portrait(person: Person, rng: np.random.Generator, side: int) -> Planes:
-    """Return a square portrait (3, side, side): head and shoulders before a background."""
+
+def paint_portrait(person: Person, rng: np.random.Generator, side: int) -> tuple[Planes, dict[str, Area]]:
+    """Return a square portrait (3, side, side), head and shoulders before a background, and where its PARTS are."""
     look = draw_look(rng)
     light = paint_backdrop(rng, side, side) * look.key.mean()
     scale = side * rng.uniform(0.24, 0.29)
     centre = (side * rng.uniform(0.44, 0.56), side * rng.uniform(0.43, 0.5))
     picture = paint_person(person, look, side, side, centre, scale).over(light)
-    return picture * np.float32(rng.uniform(1.05, 1.45))
+    places = [(-person.eye_x, person.eye_y), (person.eye_x, person.eye_y), (0.0, person.mouth_y)]
+    pixels = Frame(person, look, centre, scale).face(np.array(places))
+    areas = {part: Area(float(x), float(y), 0.3 * scale) for part, (x, y) in zip(PARTS, pixels, strict=True)}
+    return picture * np.float32(rng.uniform(1.05, 1.45)), areas
 
 
 def paint_group(rng: np.random.Generator, count: int, height: int, width: int) -> Planes:

@@ -1,0 +1,181 @@
+"""The error browser: test faces worth a look, chosen from reports/evaluate/predictions.parquet, with their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.reporting.failures import read_columns
+from tasks.reporting.inputs import Inputs, read_json
+from tasks.reporting.pictures import png_uri, thumbnail
+from tasks.reporting.shapes import LABELS, Shape
+from tasks.scoring.crops import by_shard, decode_crop, read_shard
+
+KINDS = {
+    "missed": "Missed fakes",
+    "alarm": "False alarms",
+    "borderline": "Borderline",
+    "random": "Random",
+}
+PER_KIND = 60
+SIDE = 128
+# Maps are drawn as PNG files, which are larger than the faces.
+MOST_MAPS, MOST_MAP_BYTES = 160, 40_000
+COLUMNS = ["face_id", "dataset", "shard", "row", "member", "label", "trained_on", "p_fake", "p_trivial", "is_fake"]
+COLUMNS += ["verdict", "verdict_reason", "quality", "face_size", "width", "height", "format", "jpeg_quality"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face of the browser; `number` is its row in predictions.parquet, `map` a data URI or None."""
+
+    number: int
+    kinds: tuple[str, ...]
+    dataset: str
+    member: str
+    label: str
+    called: str
+    p_fake: float
+    margin: float
+    uri: str
+    map: str | None
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Browser:
+    """The faces, how many test faces there are of each kind, and what the maps are."""
+
+    faces: tuple[Face, ...]
+    totals: dict[str, int]
+    datasets: tuple[str, ...]
+    explanation: Explanation | None
+
+
+class Explained(Shape):
+    """A face in reports/explain/explain.json."""
+
+    face_id: str
+    overlay: str
+
+
+class Explanation(Shape):
+    """reports/explain/explain.json."""
+
+    model_id: str
+    method: str
+    unit: str = ""
+    scale: float | None = None
+    faces: list[Explained] = []
+    checks: dict[str, dict[str, Any]] = {}
+
+
+def browser(inputs: Inputs, reports: Path) -> Browser | None:
+    """Return the browser, or None where there are no predictions or no faces; raises FauxfaceError for damaged ones."""
+    path = reports / "evaluate" / "predictions.parquet"
+    if inputs.evaluate is None or not path.is_file():
+        return None
+    rows: pd.DataFrame = read_columns(path, COLUMNS, "evaluate").to_pandas()
+    rows["margin"] = (rows["p_fake"] - inputs.evaluate.threshold.value).abs()
+    kinds = _kinds(rows)
+    chosen = sorted({number for each in kinds.values() for number in each})
+    explanation = read_json(reports / "explain" / "explain.json", Explanation, "explain")
+    maps = _maps(explanation, rows.loc[chosen, "face_id"], reports / "explain")
+    pictures = _pictures(rows.loc[chosen], inputs.data / "faces")
+    members = {name: tuple(kind for kind in KINDS if name in kinds[kind]) for name in chosen}
+    faces = [
+        _face(number, rows.loc[number].to_dict(), members[number], picture, maps)
+        for number, picture in zip(chosen, pictures, strict=True)
+    ]
+    faces.sort(
+        key=lambda face: (
+            list(KINDS).index(face.kinds[0]),
+            -face.margin if face.kinds[0] != "borderline" else face.margin,
+        )
+    )
+    totals = {"missed": _missed(rows).sum(), "alarm": _alarms(rows).sum(), "random": len(rows)}
+    return Browser(
+        tuple(faces), {kind: int(total) for kind, total in totals.items()}, tuple(rows["dataset"].unique()), explanation
+    )
+
+
+def _missed(rows: pd.DataFrame) -> pd.Series[bool]:
+    return (rows["label"] == 1) & ~rows["is_fake"]
+
+
+def _alarms(rows: pd.DataFrame) -> pd.Series[bool]:
+    return (rows["label"] == 0) & rows["is_fake"]
+
+
+def _kinds(rows: pd.DataFrame) -> dict[str, set[int]]:
+    """Return the rows of each kind, the worst of each data set in turn, so that a large one does not hide the small."""
+    order = np.random.default_rng(0).permutation(len(rows))
+    found = {
+        "missed": rows[_missed(rows)].sort_values("p_fake", kind="stable"),
+        "alarm": rows[_alarms(rows)].sort_values("p_fake", ascending=False, kind="stable"),
+        "borderline": rows.sort_values("margin", kind="stable"),
+        "random": rows.iloc[order],
+    }
+    return {kind: set(_in_turn(each).index[:PER_KIND].tolist()) for kind, each in found.items()}
+
+
+def _in_turn(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(turn=rows.groupby("dataset").cumcount()).sort_values("turn", kind="stable")
+
+
+def _pictures(rows: pd.DataFrame, faces: Path) -> list[str]:
+    """Return a data URI of each row's crop; each shard is read once."""
+    found: dict[int, str] = {}
+    for (dataset, shard), positions in by_shard(rows) if len(rows) else ():
+        part = rows.iloc[positions]
+        table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["image"])
+        for position, image in zip(positions.tolist(), table.column("image").to_pylist(), strict=True):
+            found[position] = thumbnail(decode_crop(image["bytes"], f"{faces / dataset}, shard {shard}"), SIDE)
+    return [found[position] for position in range(len(rows))]
+
+
+def _maps(explanation: Explanation | None, wanted: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return the overlays of wanted faces as data URIs; one that is missing, large or outside the folder is left out."""
+    overlays = {face.face_id: folder / face.overlay for face in explanation.faces} if explanation else {}
+    found: dict[str, str] = {}
+    for face_id in wanted:
+        path = overlays.get(face_id)
+        inside = path is not None and path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+        if path is not None and inside and path.stat().st_size <= MOST_MAP_BYTES and len(found) < MOST_MAPS:
+            found[face_id] = png_uri(path.read_bytes())
+    return found
+
+
+def _face(number: int, row: dict[Any, Any], kinds: tuple[str, ...], uri: str, maps: dict[str, str]) -> Face:
+    return Face(
+        number=number,
+        kinds=kinds,
+        dataset=row["dataset"],
+        member=str(row["member"] or ""),
+        label=LABELS[row["label"]],
+        called="fake" if row["is_fake"] else "real",
+        p_fake=float(row["p_fake"]),
+        margin=float(row["margin"]),
+        uri=uri,
+        map=maps.get(row["face_id"]),
+        facts=tuple(_facts(row)),
+    )
+
+
+def _facts(row: dict[Any, Any]) -> Iterable[tuple[str, str]]:
+    reason = f" ({row['verdict_reason']})" if isinstance(row["verdict_reason"], str) else ""
+    yield "Verdict", f"{row['verdict']}{reason}"
+    yield "By file facts alone", f"p_fake {row['p_trivial']:.3f}"
+    if pd.notna(row["width"]):
+        quality = f", quality {row['jpeg_quality']:.0f}" if pd.notna(row["jpeg_quality"]) else ""
+        yield "Image", f"{row['width']:.0f} × {row['height']:.0f} {row['format']}{quality}"
+    if pd.notna(row["face_size"]):
+        yield "Face", f"{row['face_size']:.0f} px"
+    if pd.notna(row["quality"]):
+        yield "Face quality", f"{row['quality']:.2f}"
+    yield "Seen in training", "other faces of this data set" if row["trained_on"] else "nothing of this data set"
