@@ -59,7 +59,7 @@ docs: $(STAMP) ## Write the reference of commands and build the documentation in
 	python -m mkdocs build --quiet
 
 # Its card has the yardstick's table if `fauxface sources` was run in reference/ before.
-reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_DATA (about half an hour on 2 cores)
+reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_DATA (about 40 minutes on 2 cores)
 	mkdir -p reference/data
 	ln -sfn "$(abspath $(or $(FAUXFACE_DATA),../shared/data))/faces" reference/data/raw
 	cd reference && for name in $$(sed -n 's/^  \([a-z0-9_]*\):$$/\1/p' params.yaml); do fauxface crop $$name || exit 1; done
