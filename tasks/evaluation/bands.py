@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -64,5 +65,5 @@ def _labels(fact: str) -> list[str]:
     if fact not in EDGES:
         return []
     edges = [f"{edge:g}" for edge in EDGES[fact]]
-    between = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(edges)]
     return [f"below {edges[0]}", *between, f"from {edges[-1]}"]

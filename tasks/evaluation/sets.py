@@ -25,7 +25,7 @@ def crossed(rows: pd.DataFrame, in_domain: pd.DataFrame) -> pd.DataFrame | None:
     So a source of fakes alone, or of photographs alone, can be ranked.
     """
     labels = rows["label"].unique()
-    others = in_domain[in_domain["label"] != labels[0]]
+    others: pd.DataFrame = in_domain[in_domain["label"] != labels[0]]
     if len(labels) != 1 or others.empty:
         return None
     return pd.concat([rows, others], ignore_index=True)

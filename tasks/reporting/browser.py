@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from tasks.reporting.failures import read_columns
 from tasks.reporting.inputs import Inputs, read_json
@@ -71,8 +72,8 @@ class Explanation(Shape):
     method: str
     unit: str = ""
     scale: float | None = None
-    faces: list[Explained] = []
-    checks: dict[str, dict[str, Any]] = {}
+    faces: tuple[Explained, ...] = ()
+    checks: Mapping[str, dict[str, Any]] = Field(default_factory=dict)
 
 
 def browser(inputs: Inputs, reports: Path) -> Browser | None:
@@ -140,7 +141,7 @@ def _pictures(rows: pd.DataFrame, faces: Path) -> list[str]:
 
 
 def _maps(explanation: Explanation | None, wanted: Iterable[str], folder: Path) -> dict[str, str]:
-    """Return the overlays of wanted faces as data URIs; one that is missing, large or outside the folder is left out."""
+    """Return the overlays of wanted faces as data URIs, without those that are missing, large or outside the folder."""
     overlays = {face.face_id: folder / face.overlay for face in explanation.faces} if explanation else {}
     found: dict[str, str] = {}
     for face_id in wanted:

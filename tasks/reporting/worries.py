@@ -76,9 +76,7 @@ def _calibration(evaluation: EvaluateReport) -> Iterator[Weighed]:
     if worst.ece > 0.1:
         yield (
             worst.ece,
-            (
-                f"p_fake is no probability on {name}: it is off by {worst.ece:.2f} on average, so read it as a rank there."
-            ),
+            (f"p_fake is no probability on {name}: it is off by {worst.ece:.2f} on average. Read it as a rank there."),
         )
     else:
         yield 0.005, f"p_fake can be read as a probability: it is off by {worst.ece:.2f} at most, on {name}."

@@ -27,7 +27,7 @@ from tasks.params.files import atomic_write
 from tasks.sources.drawing.chains import Area, Camera, Generator, encode_jpeg, generate, photograph
 from tasks.sources.drawing.paint import Planes
 from tasks.sources.drawing.people import draw_person
-from tasks.sources.drawing.scene import PARTS, paint_empty, paint_group
+from tasks.sources.drawing.scene import PARTS, paint_empty, paint_group, paint_portrait
 
 SIDE = 256
 SCENE = (480, 640)

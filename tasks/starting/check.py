@@ -101,7 +101,7 @@ def _opened(found: Checked, name: str, settings: ArchiveParams, downloads: Path)
 
 def _count(opened: Survey) -> str:
     number = f"{len(opened.pictures):,}" if opened.whole else f"about {_number(opened):,}"
-    size = f", {opened.bytes / _MB:,.0f} MB" if opened.bytes is not None else ""
+    size = f", {opened.size / _MB:,.0f} MB" if opened.size is not None else ""
     return f"{opened.url}, {opened.kind}, {number} pictures{size}"
 
 
@@ -110,7 +110,7 @@ def _number(opened: Survey) -> int:
 
 
 def _bytes_each(opened: Survey) -> float:
-    return (opened.bytes or 100_000 * _number(opened)) / max(_number(opened), 1)
+    return (opened.size or 100_000 * _number(opened)) / max(_number(opened), 1)
 
 
 def _measured(reports: Path, dataset: str) -> float | None:

@@ -132,7 +132,7 @@ def _label_words(rules: Guess, said: str | None) -> str:
         return f"{counts}, as you said"
     if label["rule"] == "constant":
         return f"{counts}, by the name of the source"
-    words = {**_DEFAULT_WORDS, **{key: label[key] for key in ("real", "fake") if key in label}}
+    words: dict[str, Any] = {**_DEFAULT_WORDS, **{key: label[key] for key in ("real", "fake") if key in label}}
     column = f"column {label.get('column', 'label')!r}" + (f" of {label['file']}" if "file" in label else "")
     where = "folders" if label["rule"] == "folder" else column
     named = " and ".join(f"{', '.join(words[key])} ({key})" for key in ("real", "fake"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-# Pictures a second and core that are decoded, searched and cropped, by the bytes of a picture's file at most: photographs
-# of about 256, 512, 1024 and 4000 pixels (`python -m benchmarks.sizes`).
+# Pictures a second and core that are decoded, searched and cropped, by the bytes of a picture's file at most:
+# photographs of about 256, 512, 1024 and 4000 pixels (`python -m benchmarks.sizes`).
 _RATES = ((40_000, 72.0), (150_000, 63.0), (600_000, 56.0), (float("inf"), 32.0))
 # Of the recipe `default`: looks at faces a second and core, and looks that each training face gets.
 _LOOKS = 20.0

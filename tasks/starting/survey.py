@@ -46,7 +46,7 @@ class Survey:
     tables: Mapping[str, bytes]
     beside: Mapping[str, bytes] = field(default_factory=dict)
     looked: Sequence[ImageResult] = ()
-    bytes: int | None = None
+    size: int | None = None
 
     def read(self, path: str) -> bytes:
         """Return a table's bytes, as labelling asks for them; raises FauxfaceError when there is none of this path."""

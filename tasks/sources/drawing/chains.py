@@ -68,7 +68,7 @@ def generate(photograph: Picture, generator: Generator, area: Area | None = None
 
     With an area it makes that part of the picture alone; the rest stays the photograph.
     """
-    target = photograph.astype(np.float32) / 255
+    target = photograph.astype(np.float32) / np.float32(255)
     steps = list(enumerate(generator.imbalance))
     picture = aim = _shrink(target, 2 ** len(steps))
     for step, imbalance in steps:
@@ -78,7 +78,7 @@ def generate(photograph: Picture, generator: Generator, area: Area | None = None
         picture = _enlarge(picture, generator.kind, imbalance)[:high, :wide] + detail
     if area is not None:
         inside = _spot(area, *target.shape[:2])[..., None]
-        picture = target + (picture - target) * inside
+        picture = (target + (picture - target) * inside).astype(np.float32)
     return _to_bytes(picture)
 
 
