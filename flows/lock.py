@@ -26,11 +26,12 @@ from typing import Any
 import psutil
 
 from flows.server import owner_process
-from flows.workspace import DATA, REPORTS, STATE, make_state_folder
+from flows.workspace import DATA, RAW, REPORTS, SCORES, STATE, make_state_folder
 from tasks.params import FauxfaceError
-from tasks.params.files import write_json
+from tasks.params.files import remove_stale, write_json
 
 LOCK = STATE / "workspace.lock"  # its bytes mean nothing: it is there to be locked
+LARGE = (RAW, SCORES)  # not searched for what a killed writer left: dumps are not ours, and scoring looks after its own
 POLL = 1.0  # seconds between two tries of one who waits
 _SAME_START = 2.0  # seconds by which two readings of one process's start may differ
 
@@ -94,6 +95,8 @@ def workspace_lock(
     owner = owner_of(owner_process(), command)
     with _opened(LOCK) as handle:
         _acquire(handle, owner, patience, waiting or (lambda _: None))
+        for folder in (DATA, REPORTS):
+            remove_stale(folder, LARGE)
         try:
             with _dvc_told(owner, wanted=dvc and _noted(LOCK) == owner and owner.pid == os.getpid()):
                 yield handle

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import ipaddress
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -29,6 +30,7 @@ def set_surroundings() -> None:
         "PREFECT_CLI_PROMPT": "false",
     }.items():
         os.environ.setdefault(name, value)
+    logging.raiseExceptions = False  # else Prefect prints a traceback where its server takes no line of the log
     _keep_loopback_direct()
     _drop_unusable_proxies()
 

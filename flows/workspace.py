@@ -13,7 +13,8 @@ MANIFESTS = Path("data/manifests")
 MODEL = Path("data/model")
 SCORES = Path("data/scores")
 ARCHIVES = Path("data/archives")
-SAMPLE = Path("data/raw/sample")
+RAW = Path("data/raw")
+SAMPLE = RAW / "sample"
 REPORTS = Path("reports")
 
 # Outside DVC's outs: what lets a killed stage go on, and downloads. Not versioned, safe to delete when nothing runs.

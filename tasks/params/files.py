@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,25 @@ def remove_temp_files(folder: Path) -> int:
     stale = sorted(folder.glob(f"{TEMP_PREFIX}*")) if folder.is_dir() else []
     for path in stale:
         path.unlink(missing_ok=True)
+    return len(stale)
+
+
+def remove_stale(folder: Path, spared: Collection[Path] = ()) -> int:
+    """Remove what killed writers left anywhere below `folder`, files and folders; returns how many went.
+
+    `spared` folders are not entered: those that are large, or whose owners remove what is stale themselves. Nobody may
+    be writing below `folder` meanwhile.
+    """
+    stale: list[Path] = []
+    for at, folders, files in os.walk(folder):
+        stale += [Path(at, name) for name in (*folders, *files) if name.startswith(TEMP_PREFIX)]
+        folders[:] = [name for name in folders if not name.startswith(TEMP_PREFIX) and Path(at, name) not in spared]
+    for path in stale:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):  # what cannot be removed is in nobody's way
+                path.unlink()
     return len(stale)
 
 

@@ -101,7 +101,7 @@ def test_a_disk_that_takes_nothing_is_said_and_costs_nothing(
     with own_disk(workspace) as mounted:
         ended = run(lab, workspace, stage, mounted)
         assert ended.status == 1, ended.said
-        assert "Traceback" not in ended.said
+        assert "Traceback (most recent" not in ended.said
         assert ended.said.count("fauxface:") == 1
         again = lab.zygote.run(workspace, *COMMANDS[stage])
         assert again.status == 0, again.said
@@ -121,7 +121,7 @@ def test_a_dump_that_changes_while_it_is_read_is_noticed(lab: Lab, tmp_path: Pat
                 new.writestr(member, old.read(member))
         ended = lab.zygote.run(workspace, *COMMANDS[stage], at=at, do=f"cp {shorter} {workspace / name}")
         assert ended.status == 1, ended.said
-        assert "Traceback" not in ended.said
+        assert "Traceback (most recent" not in ended.said
         ended = lab.zygote.run(workspace, *COMMANDS[stage])
         assert ended.status == 0, ended.said
         images = workspace / "data/faces/ffhq/images.parquet"
@@ -157,7 +157,7 @@ def test_while_dvc_holds_its_lock_a_command_is_refused_in_words(lab: Lab, record
     ended = lab.zygote.run(workspace, *COMMANDS["split"])
     assert ended.status == 1
     assert f"pid {os.getpid()}" in ended.said
-    assert "Traceback" not in ended.said
+    assert "Traceback (most recent" not in ended.said
     (workspace / ".dvc/tmp/rwlock").write_text("{}")
     assert lab.zygote.run(workspace, *COMMANDS["split"]).status == 0
     tell(record_property, "DVC's lock held", 1)
@@ -205,7 +205,7 @@ def test_a_server_lost_in_the_midst_of_a_flow_costs_nothing_that_was_done(
     for note in tmp_path.rglob("prefect-*.json"):
         end_server(json.loads(note.read_text()))
     status = running.wait(300)
-    assert "Traceback" not in (workspace / "start.log").read_text()
+    assert "Traceback (most recent" not in (workspace / "start.log").read_text()
     done = workspace.run("fauxface", "crop", "ffhq", check=False)
     assert done.returncode == 0, done.stderr
     rows = pd.read_parquet(workspace / "data/faces/ffhq/images.parquet")

@@ -161,7 +161,12 @@ def test_a_killed_owner_lets_go(folder: Folder, held: subprocess.Popen[str]) -> 
     held.kill()
     held.wait()
     assert (folder.path / "data/.state/workspace.json").exists(), "the note is stale, not in the way"
+    left = [folder.path / "data/.state/.tmp-1-workspace.json", folder.path / "reports/evaluate/.tmp-2-roc.csv"]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
     assert folder.take().stdout == "taken\n"
+    assert not any(path.exists() for path in left), "what a killed writer left goes with its lock"
 
 
 def test_a_note_with_the_id_of_another_process_does_not_block(folder: Folder) -> None:

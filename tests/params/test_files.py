@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.params.files import atomic_write, remove_temp_files, sha256_file, write_json
+from tasks.params.files import atomic_write, remove_stale, remove_temp_files, sha256_file, write_json
 
 
 def test_a_file_appears_only_when_the_block_succeeds(tmp_path: Path) -> None:
@@ -49,6 +49,18 @@ def test_a_kill_in_the_middle_leaves_the_old_file_and_a_temp_file_to_clean(tmp_p
     assert target.read_text() == "old"
     assert remove_temp_files(tmp_path) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_killed_writers_left_goes_at_any_depth_but_not_in_spared_folders(tmp_path: Path) -> None:
+    left = [tmp_path / ".tmp-1-model/card.json", tmp_path / "reports/evaluate/.tmp-2-roc.csv"]
+    kept = [tmp_path / "model/card.json", tmp_path / "raw/.tmp-3-dump.zip", tmp_path / "reports/tmp-4.csv"]
+    for path in (*left, *kept):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert remove_stale(tmp_path, [tmp_path / "raw"]) == 2
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+    assert not left[0].parent.exists()
+    assert remove_stale(tmp_path / "nowhere") == 0
 
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
