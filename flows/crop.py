@@ -45,7 +45,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
 
 
 def _dataset(params: Params, name: str, params_file: Path) -> DatasetParams:
-    if name not in params.datasets:
+    if name not in params.require_datasets(params_file):
         raise FauxfaceError(f"{params_file}: has no data set {name!r}; it names {', '.join(params.datasets)}.")
     return params.datasets[name]
 

@@ -24,6 +24,6 @@ def split(params_file: Path) -> dict[str, Any]:
     make = as_task(split_faces, "split-faces")
     watched = functools.partial(require_watched, dvc_file=DVC_FILE, params_file=params_file)
     started = time.monotonic()
-    report = make(FACES, MANIFESTS, list(params.datasets.values()), params.split, watched)
+    report = make(FACES, MANIFESTS, list(params.require_datasets(params_file).values()), params.split, watched)
     write_json(REPORTS / "split.json", {**report, "seconds": round(time.monotonic() - started, 2)})
     return report

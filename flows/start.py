@@ -67,13 +67,16 @@ def init(
     """Make a workspace of your photographs and fakes, which `dvc repro` runs as it is.
 
     A source is a folder, an archive or Parquet, at a path or a URL. Each is looked at first: how many pictures, a face
-    in how many, which rule gives labels and groups.
+    in how many, which rule gives labels and groups. With --score alone nothing is trained: the reference model scores.
     """
     folder, bare = _folder_and_sources(words or [])
     given = _given(bare, real or [], fake or [], test or [])
     _refuse_workspace(folder)
-    if not (given or sample):
-        raise typer.BadParameter("Name the sources: --real photos/ --fake gan/ diffusion.zip, or one that holds both")
+    if not (given or sample or score):
+        raise typer.BadParameter(
+            "Name the sources: --real photos/ --fake gan/ diffusion.zip, or one that holds both; or --score dump.zip, "
+            "for the reference model to score"
+        )
     supervise(repeats=True)
     from tasks.starting.draft import Draft
     from tasks.starting.sample import sample_entries
@@ -81,7 +84,7 @@ def init(
 
     draft = Draft(*sample_entries()) if sample else Draft()
     _look(draft, given, score or [], folder, [], [])
-    missing = [] if sample else draft.missing()
+    missing = [] if sample or not given else draft.missing()
     if missing:
         raise FauxfaceError(
             f"No source holds {' or '.join(missing)} pictures to train on; nothing was written. Name some with "

@@ -50,6 +50,8 @@ def _sentence(detail: ErrorDetails) -> str:
     if detail["type"] == "extra_forbidden":
         return _unknown_key(location, key)
     message = detail["msg"].removeprefix("Value error, ")
+    if not location:
+        return f"{message}."
     if detail["type"] == "missing":
         return f"{key}: is missing and has no default."
     if detail["type"] == "union_tag_not_found":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from tasks.params.errors import FauxfaceError
 from tasks.params.frozen import Frozen
 from tasks.params.labels import FolderLabel, GroupRule, LabelRule, NoGroup
 from tasks.params.runner import RunnerParams
@@ -189,7 +192,7 @@ class ScoreParams(Frozen):
 class Params(Frozen):
     """All settings of a workspace; data sets and archives are mappings from their names."""
 
-    datasets: dict[Name, DatasetParams]
+    datasets: dict[Name, DatasetParams] = Field(default_factory=dict)
     crop: CropParams = CropParams()
     split: SplitParams = SplitParams()
     train: TrainParams = TrainParams()
@@ -201,9 +204,21 @@ class Params(Frozen):
     @field_validator("datasets", mode="before")
     @classmethod
     def _know_their_names(cls, datasets: object) -> object:
-        if not datasets:
-            raise ValueError("names no data set; give at least one, as `name: {source: ...}`")
-        return _named(datasets)
+        return _named(datasets or {})
+
+    @model_validator(mode="after")
+    def _have_something_to_do(self) -> Self:
+        if not (self.datasets or self.score.archives):
+            raise ValueError(
+                "names no data set and no archive to score; give at least one, as `datasets: {name: {source: ...}}`"
+            )
+        return self
+
+    def require_datasets(self, where: Path) -> Mapping[str, DatasetParams]:
+        """Return the data sets; raises FauxfaceError where the settings in the file `where` have archives alone."""
+        if not self.datasets:
+            raise FauxfaceError(f"{where}: names no data set; give at least one, as `name: {{source: ...}}`.")
+        return self.datasets
 
 
 def _named(entries: object) -> object:

@@ -52,9 +52,10 @@ def check(params: Params, params_file: Path, dvc_file: Path, reports: Path, down
         if opened is not None:
             found.lines.append(f"archive {archive.name}: {_count(opened)}")
             found.cropping += cropping_seconds(_number(opened), _bytes_each(opened))
-    if not (found.unknown or found.problems):
-        _check_sides(found)
-    _check_recipe(found, params.train.recipe)
+    if params.datasets:
+        if not (found.unknown or found.problems):
+            _check_sides(found)
+        _check_recipe(found, params.train.recipe)
     _check_stages(found, params, params_file, dvc_file)
     _check_means(found, params)
     return found

@@ -21,7 +21,7 @@ _DATASETS = """
 datasets:
 """
 _SCORE = """
-# What the trained model scores.
+# What the model scores: the one in data/model, or without one the reference model of the package.
 score:
   archives:
 """
@@ -59,10 +59,12 @@ class Entry:
 
 def settings_text(datasets: Sequence[Entry], archives: Sequence[Entry]) -> str:
     """Return params.yaml for these data sets and archives; raises FauxfaceError for what no workspace can be."""
-    text = _HEAD + _DATASETS + "".join(entry.lines() for entry in datasets)
+    text = _HEAD
+    if datasets:
+        text += _DATASETS + "".join(entry.lines() for entry in datasets)
     if archives:
         text += _SCORE + "".join(entry.lines("    ") for entry in archives)
-    return _checked(text + _REST)
+    return _checked(text + (_REST if datasets else ""))
 
 
 def with_entries(text: str, datasets: Sequence[Entry], archives: Sequence[Entry], where: str) -> str:
@@ -70,7 +72,9 @@ def with_entries(text: str, datasets: Sequence[Entry], archives: Sequence[Entry]
 
     Raises FauxfaceError, which shows the lines to add, where the text has no place that they fit in.
     """
-    if datasets:
+    if datasets and "datasets" not in (yaml.safe_load(text) or {}):
+        text = text.rstrip("\n") + "\n" + _DATASETS + "".join(entry.lines() for entry in datasets) + _REST
+    elif datasets:
         text = _inserted(text, ("datasets",), datasets, "  ", where)
     if archives:
         text = _with_archives(text, archives, where)

@@ -13,6 +13,10 @@ from tasks.params import CsvGroup, CsvLabel, Params
 _ALL = "stages.yaml"
 _SAMPLE = "data/raw/sample"
 _OF_SCORES = ("data/scores", "reports/score.json")
+# What only a workspace with data sets has; without them the packaged model scores.
+_LEARNING = {"crop", "split", "train", "evaluate"}
+_REPORTS = ("crop", "split.json", "train.json", "train_history.csv", "evaluate.json", "evaluate")
+_LEARNT = ("data/faces", "data/manifests", "data/model", *(f"reports/{name}" for name in _REPORTS))
 _STAGE = re.compile(r"  (\w+):\s*$")
 _CSV_NOTE = re.compile(r"    # A CSV file beside a dump.*\n    # - .*\n")
 
@@ -27,7 +31,10 @@ def stages_text(params: Params, folder: Path) -> str:
         text = text.replace("; leave out `sample` where nothing uses it", "")
     if not params.score.archives:
         absent |= {"archive", "score"}
-        text = "".join(line for line in text.splitlines(True) if line.strip().removeprefix("- ") not in _OF_SCORES)
+        text = _without_lines(text, _OF_SCORES)
+    if not params.datasets:
+        text = _without_lines(text.partition("\nplots:")[0], _LEARNT)
+        absent |= _LEARNING
     return _with_tables(_without(text, absent), tables_beside(params, folder))
 
 
@@ -36,6 +43,11 @@ def tables_beside(params: Params, folder: Path) -> list[str]:
     rules = [rule for dataset in params.datasets.values() for rule in (dataset.label, dataset.group)]
     named = [rule.file for rule in rules if isinstance(rule, (CsvLabel, CsvGroup))]
     return [file for file in dict.fromkeys(named) if (folder / file).is_file()]
+
+
+def _without_lines(text: str, paths: Sequence[str]) -> str:
+    """Return the text without the lines of lists that hold one of these paths alone."""
+    return "".join(line for line in text.splitlines(True) if line.strip().removeprefix("- ") not in paths)
 
 
 def _without(text: str, stages: set[str]) -> str:
