@@ -132,6 +132,10 @@ def score(
     ] = None,
     model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Of the names in the dumps named here, where they are no Unicode: cp932, gbk, ..."),
+    ] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Score the inputs again that failed.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help=f"Exit with status {SHIFTED} where scores moved beyond `score.compare`.")
@@ -139,12 +143,14 @@ def score(
     params: ParamsFile = PARAMS,
 ) -> None:
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
+    from tasks.scoring.naming import archive_of
     from tasks.scoring.text import summary_lines
 
     _refuse_photographs(sources or [])
-    summary = _run(
-        "score", params_file=params, model=model, out=out, sources=Sources(*(sources or ())), retry_failed=retry_failed
-    )
+    if encoding and not sources:
+        raise typer.BadParameter("--encoding is for dumps named here; those in params.yaml have a key of that name")
+    named = Sources(*(archive_of(source, encoding) for source in sources or ()))
+    summary = _run("score", params_file=params, model=model, out=out, sources=named, retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
     for notice in summary["notices"]:

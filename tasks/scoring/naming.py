@@ -9,7 +9,9 @@ import unicodedata
 from pathlib import Path
 from urllib.parse import unquote
 
-from tasks.params import ArchiveParams
+from pydantic import ValidationError
+
+from tasks.params import ArchiveParams, FauxfaceError
 from tasks.scoring.record import Started, without_secrets
 from tasks.sources.place import is_local
 
@@ -18,9 +20,19 @@ MAX_BYTES = 160  # of a name's UTF-8: with label and partition key a folder's na
 _SUFFIX = re.compile(r"\.(zip|parquet|parq|pq|tar|tgz|tbz2?|txz|tzst|tar\.(gz|bz2|xz|zst|zstd))$", re.IGNORECASE)
 
 
-def archive_of(source: str | ArchiveParams) -> ArchiveParams:
-    """Name an archive that was given on the command line after its file; one with a name keeps it."""
-    return source if isinstance(source, ArchiveParams) else ArchiveParams(name=archive_name(source), source=source)
+def archive_of(source: str | ArchiveParams, encoding: str | None = None) -> ArchiveParams:
+    """Name an archive that was given on the command line after its file; one with a name keeps it.
+
+    `encoding` is that of its members' names. Raises FauxfaceError for one that Python does not know.
+    """
+    if isinstance(source, ArchiveParams):
+        return source
+    try:
+        return ArchiveParams(name=archive_name(source), source=source, encoding=encoding)
+    except ValidationError as error:
+        raise FauxfaceError(
+            f"--encoding: {error.errors(include_url=False)[0]['msg'].removeprefix('Value error, ')}."
+        ) from None
 
 
 def archive_name(source: str) -> str:

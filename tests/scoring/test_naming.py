@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.params import ArchiveParams
+from tasks.params import ArchiveParams, FauxfaceError
 from tasks.scoring.naming import archive_name, archive_of, lies_at, same_origin
 from tasks.scoring.record import Started
 
@@ -84,3 +84,9 @@ def test_two_scorings_are_of_one_archive_by_content_place_or_a_name_that_was_giv
 ) -> None:
     assert same_origin(started(*one), started(*other)) is same
     assert same_origin(started(*other), started(*one)) is same
+
+
+def test_names_that_are_no_unicode_have_the_encoding_that_was_given() -> None:
+    assert archive_of("dumps/a.zip", "cp932").encoding == "cp932"
+    with pytest.raises(FauxfaceError, match=r"--encoding: 'sjsi' is no encoding .* try cp932"):
+        archive_of("dumps/a.zip", "sjsi")
