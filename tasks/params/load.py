@@ -24,8 +24,8 @@ def load_params(path: Path) -> Params:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise FauxfaceError(
-            f"{path}: cannot be read ({error.strerror}). Run the command in a workspace, a folder with params.yaml and "
-            "dvc.yaml, or name the file with --params."
+            f"{path}: cannot be read ({error.strerror}). Run the command in a workspace (`fauxface init` makes one), "
+            "or name the file with --params."
         ) from None
     except UnicodeDecodeError as error:
         raise FauxfaceError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start}).") from None
