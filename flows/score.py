@@ -18,19 +18,19 @@ from flows.unrecorded import Sources
 from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
 from tasks.params.files import write_json
+from tasks.scoring.archive import require_unchanged, score_job, starting
 from tasks.scoring.card import ModelCard, is_packaged, model_named
 from tasks.scoring.card_text import notices
 from tasks.scoring.counts import ScoreCounts, unread
 from tasks.scoring.ledger import Scoring, change_of_source, last_complete, read_scoring
 from tasks.scoring.model import ModelPlace, card_at
-from tasks.scoring.naming import archive_of, lies_at
-from tasks.scoring.record import Finished, Started, abandon, begin, finish, now, read_finished, without_secrets
-from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_once
+from tasks.scoring.naming import archive_of
+from tasks.scoring.record import Finished, Started, begin, finish, read_finished, without_secrets
+from tasks.scoring.shard import finished_shards, score_once
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.scoring.text import unread_line
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of
-from tasks.sources.place import is_local
 
 
 @flow(name="score")
@@ -105,43 +105,22 @@ def _score_archive(
     given = {"sha256": archive.sha256, "encoding": archive.encoding}
     opening = functools.cache(functools.partial(open_source, archive.source, cache=DOWNLOADS, **given))
     fingerprint = fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS)
-    store, key = ScoreStore(out), score_key(fingerprint, card.model_id, params.score, archive.encoding)
+    store = ScoreStore(out)
     folder = store.folder(card.model_id, f"{archive.name}-{fingerprint[:12]}")
-    start = _start(archive, folder, key, fingerprint, card, params)
+    start = starting(archive, folder, fingerprint, card, params.score)
     last = last_complete(store, start, folder)
     _say_change(last, start)
     record = read_finished(folder)
-    fresh = record is None or record.key != key or (retry and record.failures > 0)
+    fresh = record is None or record.key != start.key or (retry and record.failures > 0)
     if record is None or fresh:
         start = start.model_copy(update={"expected": opening().count()})
         record = _run(start, folder, opening(), params, model, card, retry)
-        _check_unchanged(archive, folder, fingerprint)
+        require_unchanged(archive, folder, fingerprint, FINGERPRINTS)
         finish(folder, record)
     summary = record.summary(folder.url)
     if last is not None:
         summary["comparison"] = compare_with_last(last, read_scoring(folder), params.score.compare, fresh=fresh)
     return summary
-
-
-def _start(
-    archive: ArchiveParams,
-    folder: ScoreFolder,
-    key: str,
-    fingerprint: str,
-    card: ModelCard,
-    params: Params,
-) -> Started:
-    return Started(
-        key=key,
-        fingerprint=fingerprint,
-        model_id=card.model_id,
-        archive=folder.archive,
-        name=archive.name,
-        source=lies_at(archive.source),
-        threshold=card.threshold_by(params.score.threshold),
-        params=params.score.recipe(),
-        started=now(),
-    )
 
 
 def _run(
@@ -152,13 +131,9 @@ def _run(
     folder.remove_temp_files()
     start = begin(folder, start)
     settings = params.score
-    crop = card.crop.model_copy(update={"max_pixels": params.crop.max_pixels})  # a limit is the run's, not the model's
     counts, kept = ScoreCounts(), ScoreCounts()
     with open_runner(params.runner) as runner, progress_bar(f"score {start.name}", start.expected) as bar:
-        job = ScoreJob(
-            start.archive, folder.absolute(), start.key, model, crop, settings.keep, runner.threads,
-            settings.verdict, settings.threshold, settings.precision, retry,
-        )  # fmt: skip
+        job = score_job(start, folder, model, card, settings, params.crop, runner.threads, retry=retry)
         done = finished_shards(job)
         for part in done.values():
             kept.add(part)
@@ -172,17 +147,3 @@ def _say_change(last: Scoring | None, start: Started) -> None:
     changed = last and change_of_source(last, start.fingerprint, start.source)
     if changed:
         print(f"fauxface: {changed}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _check_unchanged(archive: ArchiveParams, folder: ScoreFolder, fingerprint: str) -> None:
-    """Raise FauxfaceError, and drop the scores, where a local source is no longer what it was at the beginning."""
-    opening = functools.partial(open_source, archive.source, sha256=archive.sha256, cache=DOWNLOADS)
-    if (
-        is_local(archive.source)
-        and fingerprint_of(archive.source, archive.sha256, opening, FINGERPRINTS) != fingerprint
-    ):
-        abandon(folder)
-        raise FauxfaceError(
-            f"{archive.source}: changed while it was scored, so its scores were dropped. Score it again when nobody "
-            "writes to it."
-        )

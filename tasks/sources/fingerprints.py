@@ -18,14 +18,15 @@ from tasks.sources.source import Source
 SETTLED = 2.0
 
 
-def fingerprint_of(url: str, sha256: str | None, opening: Callable[[], Source], notes: Path) -> str:
+def fingerprint_of(url: str, sha256: str | None, opening: Callable[[], Source], notes: Path | None) -> str:
     """Return the fingerprint of the dump at `url`, which `opening` opens, with the given `sha256` if there is one.
 
     That of a local file is noted in the folder `notes` with the file's size and times; a file that has not changed
-    since is neither opened nor read. Nor is a file of a remote store, which tells its version. Raises SourceError.
+    since is neither opened nor read. Without such a folder all of it is read. A file of a remote store is not, for the
+    store tells its version. Raises SourceError.
     """
     if is_local(url):
-        return _noted_or_read(url, opening, notes)
+        return opening().fingerprint() if notes is None else _noted_or_read(url, opening, notes)
     place = locate(url)
     known = not (place.local or sha256 or place.is_folder)
     return place.version_hash if known else opening().fingerprint()
