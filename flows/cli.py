@@ -8,11 +8,13 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from flows import calibrate, look, models, scores, start, status
 from flows.faults import DEBUG, hush_known_errors, words_for
@@ -24,16 +26,12 @@ from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
 from tasks.params import FauxfaceError, load_params
 
 app = typer.Typer(
-    help="Tell camera photographs of faces from generated or manipulated ones. Run in a workspace: a folder with "
-    "params.yaml and dvc.yaml. `dvc repro` runs the stages below in their order.",
+    help="Tell camera photographs of faces from generated or manipulated ones. `fauxface predict photo.jpg` answers at "
+    "once; `fauxface init` makes a workspace, in which `dvc repro` runs all stages.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(scores.app, name="scores")
-app.add_typer(models.app, name="model")
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
-UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # Click's, which Typer brings under changing names
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
 DECODING = ("crop", "score")
@@ -42,16 +40,26 @@ EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole
 HARD_END = 5  # seconds until the kernel ends what cannot end itself, such as a training within native code
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import fauxface
+
+        typer.echo(f"fauxface {fauxface.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help=f"Show tracebacks; so does {DEBUG}=1.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", help="Show the version and end.", is_eager=True, callback=_show_version)
+    ] = False,
 ) -> None:
     """Take what holds for all commands."""
     if debug:
         os.environ[DEBUG] = "1"
 
 
-@app.command()
 def sample(
     out: Annotated[Path, typer.Argument(help="Folder for faces.tar, other.zip and dump.zip.")] = SAMPLE,
     seed: Annotated[int, typer.Option(help="Another seed draws other faces.")] = 7,
@@ -62,14 +70,12 @@ def sample(
         typer.echo(f"{out / name}: {count} members")
 
 
-@app.command()
 def crop(dataset: Annotated[str, typer.Argument(help="A name under `datasets`.")], params: ParamsFile = PARAMS) -> None:
     """Detect and crop the faces of one data set into data/faces/<dataset>/."""
     metrics = _run("crop", dataset=dataset, params_file=params)
     _say_counts(dataset, metrics)
 
 
-@app.command()
 def archive(
     name: Annotated[str, typer.Argument(help="A name under `score.archives`.")], params: ParamsFile = PARAMS
 ) -> None:
@@ -77,7 +83,6 @@ def archive(
     _run("archive", name=name, params_file=params)
 
 
-@app.command()
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
     from tasks.manifests.left_out import split_lines
@@ -85,7 +90,6 @@ def split(params: ParamsFile = PARAMS) -> None:
     typer.echo("\n".join(split_lines(_run("split", params_file=params))))
 
 
-@app.command()
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
     report = _run("train", params_file=params)
@@ -103,7 +107,6 @@ def train(params: ParamsFile = PARAMS) -> None:
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
-@app.command()
 def evaluate(params: ParamsFile = PARAMS) -> None:
     """Measure the model on the test split and on the test-only data sets."""
     figures = _run("evaluate", params_file=params)
@@ -113,7 +116,6 @@ def evaluate(params: ParamsFile = PARAMS) -> None:
         typer.echo(f"{name}: {rows['n']} faces, accuracy {rows['accuracy']:.3f}, {compared}")
 
 
-@app.command()
 def sources(
     folds: Annotated[int, typer.Option(min=2, help="Trainings, which between them leave out every data set.")] = 4,
     family: Annotated[bool, typer.Option("--family", help="Leave out one `family:` of fakes after the other.")] = False,
@@ -125,7 +127,6 @@ def sources(
     typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
 
 
-@app.command()
 def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
@@ -163,13 +164,11 @@ def score(
         raise typer.Exit(SHIFTED)
 
 
-@app.command()
 def report(params: ParamsFile = PARAMS) -> None:
     """Write reports/index.html: one page of what every stage did."""
     typer.echo(_run("report", params_file=params))
 
 
-@app.command()
 def pipeline() -> None:
     """Run all stages that are not up to date: `dvc repro`, with one Prefect server for them all."""
     if not DVC_FILE.is_file():
@@ -177,7 +176,6 @@ def pipeline() -> None:
     _run("pipeline")
 
 
-@app.command()
 def schedule(params: ParamsFile = PARAMS) -> None:
     """Serve the schedules: score what arrives in the inbox, score again with a new model, retrain. Ctrl-C ends it."""
     from flows.schedule import schedule as serve
@@ -185,13 +183,22 @@ def schedule(params: ParamsFile = PARAMS) -> None:
     serve(params)
 
 
-app.command(cls=start.ManyValues)(start.init)
-app.command()(start.add)
-app.command()(status.check)
-app.command()(status.status)
-app.command()(look.detect)
-app.command()(look.predict)
-app.command()(calibrate.calibrate)
+# In the order in which people need them, as `fauxface` without a command shows them.
+_GROUPS: dict[str, list[Callable[..., Any]]] = {
+    "Start": [start.init, start.add, status.check, pipeline, status.status],
+    "Single images": [look.predict, look.detect],
+    "Scores": [score, calibrate.calibrate],
+    "Stages, as `dvc repro` runs them": [sample, crop, split, train, evaluate, archive, report],
+    "How far to trust it": [sources],
+    "Schedules": [schedule],
+}
+for _group, _commands in _GROUPS.items():
+    for _command in _commands:
+        _class = start.ManyValues if _command is start.init else None
+        app.command(cls=_class, rich_help_panel=_group)(_command)
+    if _group == "Scores":
+        app.add_typer(scores.app, name="scores", rich_help_panel=_group)
+        app.add_typer(models.app, name="model", rich_help_panel=_group)
 
 
 def command() -> None:
@@ -206,7 +213,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(app(_debug_first(sys.argv[1:]), standalone_mode=False))
-    except UsageError as error:
+    except TyperException as error:
         _say_usage(error)
         sys.exit(BAD_USAGE)
     except Exception as error:  # noqa: BLE001 - whatever it is, a user gets words and a log
@@ -222,7 +229,8 @@ def _debug_first(words: list[str]) -> list[str]:
 
 def _say_usage(error: Any) -> None:
     """Say in one line what is wrong with the words of a command; without any, show the help."""
-    command = error.ctx.command_path if error.ctx else "fauxface"
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "fauxface"
     message = error.format_message()
     if message:
         print(f"{command}: {message.rstrip('.')}. See `{command} --help`.", file=sys.stderr)  # noqa: T201

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from flows.runners import SHARDS_IN_FLIGHT, ShardRunner, Tasks
+from flows.shard_runner import SHARDS_IN_FLIGHT, ShardRunner, Tasks
 from tasks.params import FauxfaceError, RunnerParams
 
 CONNECT_TIMEOUT = 30  # seconds, for the cluster to answer and for its first worker to be there

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast
 
@@ -15,10 +14,11 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import Task
 from tqdm import tqdm
 
+from flows.shard_runner import SHARDS_IN_FLIGHT, ShardRunner, Tasks
 from tasks.params import RunnerParams
 from tasks.sources import Shard
 
@@ -37,22 +37,9 @@ R = TypeVar("R")
 Job = TypeVar("Job")
 Counts = TypeVar("Counts", bound=Addable)
 
-Tasks = TaskRunner[PrefectFuture[Any]]
-
-# Per worker. Two: the next shard decodes, or waits at the worker, while the last one drains and is written.
-SHARDS_IN_FLIGHT = 2
 # A stream's shards carry their bytes; those of the shards handed over stay below this.
 BYTES_IN_FLIGHT = 1 << 30
 RETRY_DELAYS = [2.0, 10.0, 30.0]  # seconds
-
-
-@dataclass(frozen=True)
-class ShardRunner:
-    """One of Prefect's task runners, started: how many shards it may hold now, and threads each of them may use."""
-
-    tasks: Tasks
-    threads: int
-    in_flight: Callable[[], int]
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -209,3 +211,33 @@ def test_errors_in_words_have_no_traceback_in_prefect_s_logs_and_others_do(monke
     known, bug = records
     assert (known.getMessage(), known.exc_info) == ("empty.zip: holds no files", None)
     assert bug.exc_info is not None
+
+
+def test_the_version_is_that_of_the_project(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stated = tomllib.loads((project / "pyproject.toml").read_text())["project"]["version"]
+    assert not run_main(monkeypatch, "--version")
+    assert capsys.readouterr().out == f"fauxface {stated}\n"
+    assert f"\nversion: {stated}\n" in (project / "CITATION.cff").read_text()
+    assert f"\n## {stated} - " in (project / "CHANGELOG.md").read_text()
+
+
+def test_without_a_command_they_are_shown_in_groups_each_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main(monkeypatch) == 2
+    shown = capsys.readouterr().out
+    groups = ["Start", "Single images", "Scores", "Stages", "Schedules"]
+    assert sorted(groups, key=shown.index) == groups
+    listed = [line.split()[1] for line in shown.splitlines() if line.startswith("│ ") and line[2] not in " -"]
+    commands = [each.name or each.callback.__name__ for each in cli.app.registered_commands if each.callback]
+    assert sorted(listed) == sorted([*commands, "scores", "model"])
+
+
+def test_a_shell_completes_commands() -> None:
+    asked = {**os.environ, "_FAUXFACE_COMPLETE": "complete_bash", "COMP_WORDS": "fauxface sch", "COMP_CWORD": "1"}
+    command = str(Path(sys.executable).parent / "fauxface")
+    assert subprocess.run([command], env=asked, capture_output=True, text=True, check=True).stdout.split() == [
+        "schedule"
+    ]

@@ -15,7 +15,8 @@ import pytest
 from tqdm import tqdm
 
 from flows import clusters, runners
-from flows.runners import Sealed, ShardRunner, is_transient, retry_condition, run_shards
+from flows.runners import Sealed, is_transient, retry_condition, run_shards
+from flows.shard_runner import ShardRunner
 from tasks.params import FauxfaceError, RunnerParams
 from tasks.sources import Member, Shard, SourceError
 
