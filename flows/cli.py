@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from flows import calibrate, look, models, scores, start, status
-from flows.faults import DEBUG, hush_known_errors, words_for
-from flows.lock import workspace_lock
-from flows.server import ensure_server
-from flows.supervisor import allow_supervision, supervise
+from flows import calibrate, evidence, look, models, scores, start, status
+from flows.faults import DEBUG, words_for
+from flows.run_stage import run_stage
+from flows.supervisor import allow_supervision
 from flows.unrecorded import Sources
 from flows.workspace import DVC_FILE, PARAMS, SAMPLE, SCORES
-from tasks.params import FauxfaceError, load_params
+from tasks.params import FauxfaceError
 
 app = typer.Typer(
     help="Tell camera photographs of faces from generated or manipulated ones. `fauxface predict photo.jpg` answers at "
@@ -34,8 +31,6 @@ app = typer.Typer(
 ParamsFile = Annotated[Path, typer.Option("--params", help="The settings of the workspace.")]
 BAD_USAGE = 2
 SHIFTED = 3  # exit status of `score --strict`
-DECODING = ("crop", "score")
-DYING = 2.0  # seconds until a command that was killed a moment ago has let go of the workspace
 EXIT_GRACE = 3.0  # seconds between Ctrl-C and the hard end; every file is whole or absent at any moment
 HARD_END = 5  # seconds until the kernel ends what cannot end itself, such as a training within native code
 
@@ -65,14 +60,14 @@ def sample(
     seed: Annotated[int, typer.Option(help="Another seed draws other faces.")] = 7,
 ) -> None:
     """Draw the built-in sample: faces that look alike in both classes, but for a generator's trace."""
-    members = _run("sample", out=out, seed=seed)
+    members = run_stage("sample", out=out, seed=seed)
     for name, count in members.items():
         typer.echo(f"{out / name}: {count} members")
 
 
 def crop(dataset: Annotated[str, typer.Argument(help="A name under `datasets`.")], params: ParamsFile = PARAMS) -> None:
     """Detect and crop the faces of one data set into data/faces/<dataset>/."""
-    metrics = _run("crop", dataset=dataset, params_file=params)
+    metrics = run_stage("crop", dataset=dataset, params_file=params)
     _say_counts(dataset, metrics)
 
 
@@ -80,19 +75,19 @@ def archive(
     name: Annotated[str, typer.Argument(help="A name under `score.archives`.")], params: ParamsFile = PARAMS
 ) -> None:
     """Note an archive's fingerprint, so that DVC sees when it changes."""
-    _run("archive", name=name, params_file=params)
+    run_stage("archive", name=name, params_file=params)
 
 
 def split(params: ParamsFile = PARAMS) -> None:
     """Split the faces of all data sets into train, valid and test, without a leak."""
     from tasks.manifests.left_out import split_lines
 
-    typer.echo("\n".join(split_lines(_run("split", params_file=params))))
+    typer.echo("\n".join(split_lines(run_stage("split", params_file=params))))
 
 
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
-    report = _run("train", params_file=params)
+    report = run_stage("train", params_file=params)
     for phase, faces in report["left_out"].items():
         if faces:
             typer.echo(
@@ -109,7 +104,7 @@ def train(params: ParamsFile = PARAMS) -> None:
 
 def evaluate(params: ParamsFile = PARAMS) -> None:
     """Measure the model on the test split and on the test-only data sets."""
-    figures = _run("evaluate", params_file=params)
+    figures = run_stage("evaluate", params_file=params)
     for name, rows in figures["datasets"].items():
         auc, trivial = rows["roc_auc"], rows["baseline"]["roc_auc"]
         compared = "one class" if auc is None else f"AUC {auc:.3f} (trivial features {trivial:.3f})"
@@ -124,7 +119,7 @@ def sources(
     """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
     from tasks.training.yardstick_text import table
 
-    typer.echo("\n".join(table(_run("sources", params_file=params, folds=folds, by_family=family))))
+    typer.echo("\n".join(table(run_stage("sources", params_file=params, folds=folds, by_family=family))))
 
 
 def score(
@@ -151,7 +146,7 @@ def score(
     if encoding and not sources:
         raise typer.BadParameter("--encoding is for dumps named here; those in params.yaml have a key of that name")
     named = Sources(*(archive_of(source, encoding) for source in sources or ()))
-    summary = _run("score", params_file=params, model=model, out=out, sources=named, retry_failed=retry_failed)
+    summary = run_stage("score", params_file=params, model=model, out=out, sources=named, retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
     for notice in summary["notices"]:
@@ -166,14 +161,14 @@ def score(
 
 def report(params: ParamsFile = PARAMS) -> None:
     """Write reports/index.html: one page of what every stage did."""
-    typer.echo(_run("report", params_file=params))
+    typer.echo(run_stage("report", params_file=params))
 
 
 def pipeline() -> None:
     """Run all stages that are not up to date: `dvc repro`, with one Prefect server for them all."""
     if not DVC_FILE.is_file():
         raise FauxfaceError(f"{DVC_FILE.absolute()}: is missing. Run this in a workspace (README, Your own data).")
-    _run("pipeline")
+    run_stage("pipeline")
 
 
 def schedule(params: ParamsFile = PARAMS) -> None:
@@ -186,7 +181,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 # In the order in which people need them, as `fauxface` without a command shows them.
 _GROUPS: dict[str, list[Callable[..., Any]]] = {
     "Start": [start.init, start.add, status.check, pipeline, status.status],
-    "Single images": [look.predict, look.detect],
+    "Single images": [look.predict, evidence.explain, look.detect],
     "Scores": [score, calibrate.calibrate],
     "Stages, as `dvc repro` runs them": [sample, crop, split, train, evaluate, archive, report],
     "How far to trust it": [sources],
@@ -234,24 +229,6 @@ def _say_usage(error: Any) -> None:
     message = error.format_message()
     if message:
         print(f"{command}: {message.rstrip('.')}. See `{command} --help`.", file=sys.stderr)  # noqa: T201
-
-
-def _run(stage: str, **arguments: Any) -> Any:
-    """Run the flow of that name in flows/<name>.py; Prefect is imported only now, when a server is there.
-
-    Settings that cannot be read end it before anything is made: so it leaves nothing in a folder that is no workspace.
-    """
-    if "params_file" in arguments:
-        load_params(arguments["params_file"])
-    # The sample needs no workspace; the pipeline leaves DVC's own lock to the `dvc` that it runs.
-    lock = nullcontext() if stage == "sample" else workspace_lock(dvc=stage != "pipeline", patience=DYING)
-    with lock:
-        ensure_server()
-        if stage in DECODING:
-            supervise()
-        hush_known_errors()
-        flow = getattr(importlib.import_module(f"flows.{stage}"), stage)
-        return flow(**arguments)
 
 
 def _refuse_photographs(sources: list[str]) -> None:

@@ -19,6 +19,7 @@ from tasks.params.section import Section, read_section
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face, ImageResult
+    from tasks.scoring.classifier import Classifier
     from tasks.scoring.verdict import FaceScore
     from tasks.sources import Member
 
@@ -48,11 +49,11 @@ def detect(
     image cannot be read.
     """
     supervise(repeats=True)
-    crop = _section("crop", CropParams())
+    crop = section("crop", CropParams())
     crop = crop if min_face is None else crop.model_copy(update={"min_face": min_face})
     drawings = _drawings(draw, images)
     failures = 0
-    for member, result in _looked_at(images, crop):
+    for member, result in looked_at(images, crop):
         faces = [_columns(face) for face in result.faces]
         failures += _say(result, {**_facts(result), "faces": faces}, [_text(face) for face in result.faces], as_json)
         drawing = drawings.popleft() if drawings else None
@@ -65,6 +66,9 @@ def predict(
     images: Images,
     model: Annotated[str | None, typer.Option(help=NAMED_MODEL)] = None,
     as_json: AsJson = False,
+    explained: Annotated[
+        Path | None, typer.Option("--explain", metavar="OUT.png", help="Draw each face with its evidence, too.")
+    ] = None,
 ) -> None:
     """Say of each face in images how likely it is generated or manipulated: real, fake, or unsure and why.
 
@@ -79,18 +83,22 @@ def predict(
     from tasks.scoring.rows import answer_columns, image_columns
     from tasks.scoring.verdict import Judge
 
-    settings = _section("score", ScoreParams())
+    settings = section("score", ScoreParams())
     url = model_named(model, MODEL)
     classifier = load_model(url, settings.precision)
     card, judge = classifier.card, Judge.of(classifier.card, settings.threshold)
-    crop = card.crop.model_copy(update={"max_pixels": _section("crop", CropParams()).max_pixels})
+    crop = card.crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
     said = {"model_id": card.model_id, "threshold": judge.threshold}
     failures = 0
-    for result, scores in judged((result for _, result in _looked_at(images, crop)), classifier, judge):
+    seen: list[tuple[str, Face]] = []
+    for result, scores in judged((result for _, result in looked_at(images, crop)), classifier, judge):
         pairs = list(zip(result.faces, scores, strict=True))
         faces = [{**_columns(face), **answer_columns(score, judge)} for face, score in pairs]
         facts = {**_facts(result), **said, **image_columns(result, scores, settings.verdict, judge), "faces": faces}
         failures += _say(result, facts, [f"{_answer(score)}  {_text(face)}" for face, score in pairs], as_json)
+        seen += [(result.member, face) for face in result.faces]
+    if explained is not None:
+        _draw_evidence(url, classifier, seen, explained)
     if not as_json:
         typer.echo(bounds_line(card, judge))
     for notice in notices(card, packaged=is_packaged(url)):
@@ -98,7 +106,15 @@ def predict(
     _end(failures)
 
 
-def _section(name: str, default: Section) -> Section:
+def _draw_evidence(url: str, classifier: Classifier, seen: list[tuple[str, Face]], out: Path) -> None:
+    """Write a picture of all faces seen with their evidence, by the best method that the model allows."""
+    from tasks.explanation.explainer import Explainer
+    from tasks.explanation.sheet import write_faces
+
+    write_faces(out, seen, Explainer(Path(url), classifier).explain([face.rgb for _, face in seen]))
+
+
+def section(name: str, default: Section) -> Section:
     """Return a section of the folder's params.yaml, else the default; one that does not fit is told in a line."""
     section, problem = read_section(PARAMS, name, default)
     if problem:
@@ -106,7 +122,7 @@ def _section(name: str, default: Section) -> Section:
     return section
 
 
-def _looked_at(images: list[str], crop: CropParams) -> Iterator[tuple[Member, ImageResult]]:
+def looked_at(images: list[str], crop: CropParams) -> Iterator[tuple[Member, ImageResult]]:
     """Take files through the one pass, all faces kept; yields each with its bytes, in the order of `images`."""
     from tasks.detection.onepass import faces_of, shared_detector
     from tasks.sources.named import read_named

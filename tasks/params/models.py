@@ -154,6 +154,15 @@ class EvaluateParams(Frozen):
     seed: int = 1
 
 
+class ExplainParams(Frozen):
+    """Which test faces the stage `explain` draws the evidence of, and by which method."""
+
+    # Of each kind: missed fakes, false alarms, borderline, confident. 0: none.
+    faces: int = Field(24, ge=0, le=1000)
+    # `best`: the exact map where the network has one, else occlusion.
+    method: Literal["best", "exact", "occlusion"] = "best"
+
+
 class CompareParams(Frozen):
     """How far a scoring may move from the last one of its archive before that is a warning."""
 
@@ -197,6 +206,7 @@ class Params(Frozen):
     split: SplitParams = SplitParams()
     train: TrainParams = TrainParams()
     evaluate: EvaluateParams = EvaluateParams()
+    explain: ExplainParams = ExplainParams()
     score: ScoreParams = ScoreParams()
     runner: RunnerParams = RunnerParams()
     schedule: ScheduleParams = ScheduleParams()

@@ -7,25 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from tasks.evaluation.notable import ALARM, BORDERLINE, MISSED, RANDOM, alarms, missed, notable
 from tasks.reporting.failures import read_columns
 from tasks.reporting.inputs import Inputs, read_json
-from tasks.reporting.pictures import png_uri, thumbnail
+from tasks.reporting.pictures import file_uri, thumbnail
 from tasks.reporting.shapes import LABELS, Shape
 from tasks.scoring.crops import by_shard, decode_crop, read_shard
 
 KINDS = {
-    "missed": "Missed fakes",
-    "alarm": "False alarms",
-    "borderline": "Borderline",
-    "random": "Random",
+    MISSED: "Missed fakes",
+    ALARM: "False alarms",
+    BORDERLINE: "Borderline",
+    RANDOM: "Random",
 }
 PER_KIND = 60
 SIDE = 128
-# Maps are drawn as PNG files, which are larger than the faces.
 MOST_MAPS, MOST_MAP_BYTES = 160, 40_000
 COLUMNS = ["face_id", "dataset", "shard", "row", "member", "label", "trained_on", "p_fake", "p_trivial", "is_fake"]
 COLUMNS += ["verdict", "verdict_reason", "quality", "face_size", "width", "height", "format", "jpeg_quality"]
@@ -83,8 +82,8 @@ def browser(inputs: Inputs, reports: Path) -> Browser | None:
         return None
     rows: pd.DataFrame = read_columns(path, COLUMNS, "evaluate").to_pandas()
     rows["margin"] = (rows["p_fake"] - inputs.evaluate.threshold.value).abs()
-    kinds = _kinds(rows)
-    chosen = sorted({number for each in kinds.values() for number in each})
+    kinds = {kind: set(found) for kind, found in notable(rows, inputs.evaluate.threshold.value, PER_KIND).items()}
+    chosen = sorted({number for kind in KINDS for number in kinds[kind]})
     explanation = read_json(reports / "explain" / "explain.json", Explanation, "explain")
     maps = _maps(explanation, rows.loc[chosen, "face_id"], reports / "explain")
     pictures = _pictures(rows.loc[chosen], inputs.data / "faces")
@@ -99,34 +98,10 @@ def browser(inputs: Inputs, reports: Path) -> Browser | None:
             -face.margin if face.kinds[0] != "borderline" else face.margin,
         )
     )
-    totals = {"missed": _missed(rows).sum(), "alarm": _alarms(rows).sum(), "random": len(rows)}
+    totals = {"missed": missed(rows).sum(), "alarm": alarms(rows).sum(), "random": len(rows)}
     return Browser(
         tuple(faces), {kind: int(total) for kind, total in totals.items()}, tuple(rows["dataset"].unique()), explanation
     )
-
-
-def _missed(rows: pd.DataFrame) -> pd.Series[bool]:
-    return (rows["label"] == 1) & ~rows["is_fake"]
-
-
-def _alarms(rows: pd.DataFrame) -> pd.Series[bool]:
-    return (rows["label"] == 0) & rows["is_fake"]
-
-
-def _kinds(rows: pd.DataFrame) -> dict[str, set[int]]:
-    """Return the rows of each kind, the worst of each data set in turn, so that a large one does not hide the small."""
-    order = np.random.default_rng(0).permutation(len(rows))
-    found = {
-        "missed": rows[_missed(rows)].sort_values("p_fake", kind="stable"),
-        "alarm": rows[_alarms(rows)].sort_values("p_fake", ascending=False, kind="stable"),
-        "borderline": rows.sort_values("margin", kind="stable"),
-        "random": rows.iloc[order],
-    }
-    return {kind: set(_in_turn(each).index[:PER_KIND].tolist()) for kind, each in found.items()}
-
-
-def _in_turn(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.assign(turn=rows.groupby("dataset").cumcount()).sort_values("turn", kind="stable")
 
 
 def _pictures(rows: pd.DataFrame, faces: Path) -> list[str]:
@@ -148,7 +123,7 @@ def _maps(explanation: Explanation | None, wanted: Iterable[str], folder: Path) 
         path = overlays.get(face_id)
         inside = path is not None and path.resolve().is_relative_to(folder.resolve()) and path.is_file()
         if path is not None and inside and path.stat().st_size <= MOST_MAP_BYTES and len(found) < MOST_MAPS:
-            found[face_id] = png_uri(path.read_bytes())
+            found[face_id] = file_uri(path)
     return found
 
 

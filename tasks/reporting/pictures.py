@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -30,9 +31,10 @@ def mosaic(tiles: Sequence[Pixels], side: int, across: int) -> str:
     return _jpeg(sheet)
 
 
-def png_uri(data: bytes) -> str:
-    """Return a PNG file as a data URI."""
-    return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+def file_uri(path: Path) -> str:
+    """Return a PNG or JPEG file as a data URI."""
+    kind = "png" if path.suffix == ".png" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
 def _jpeg(pixels: Pixels) -> str:

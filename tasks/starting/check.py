@@ -187,7 +187,7 @@ def _check_stages(found: Checked, params: Params, params_file: Path, dvc_file: P
     written = yaml.safe_load(params_file.read_text(encoding="utf-8"))
     if params.score.archives and "fauxface score" not in commands:
         found.problems.append(f"{dvc_file}: has no stage `score`, though score.archives names dumps.")
-    for section in ("crop", "split", "train", "evaluate", "score"):
+    for section in ("crop", "split", "train", "evaluate", "explain", "score"):
         used = any(section in _watched(stage) for stage in stages.values())
         if used and section not in written:
             found.problems.append(

@@ -32,6 +32,7 @@ crop: {}      # how faces are found and cut out
 split: {}     # shares of valid and test
 train: {}     # the recipe and its figures
 evaluate: {}  # resamplings behind the intervals
+explain: {}   # which faces the evidence is drawn of
 """
 
 

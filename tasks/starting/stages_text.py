@@ -14,8 +14,8 @@ _ALL = "stages.yaml"
 _SAMPLE = "data/raw/sample"
 _OF_SCORES = ("data/scores", "reports/score.json")
 # What only a workspace with data sets has; without them the packaged model scores.
-_LEARNING = {"crop", "split", "train", "evaluate"}
-_REPORTS = ("crop", "split.json", "train.json", "train_history.csv", "evaluate.json", "evaluate")
+_LEARNING = {"crop", "split", "train", "evaluate", "explain"}
+_REPORTS = ("crop", "split.json", "train.json", "train_history.csv", "evaluate.json", "evaluate", "explain")
 _LEARNT = ("data/faces", "data/manifests", "data/model", *(f"reports/{name}" for name in _REPORTS))
 _STAGE = re.compile(r"  (\w+):\s*$")
 _CSV_NOTE = re.compile(r"    # A CSV file beside a dump.*\n    # - .*\n")

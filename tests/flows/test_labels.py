@@ -39,7 +39,7 @@ def test_a_corrected_table_or_rule_splits_again_and_crops_nothing(
         "datasets": {"ffhq": {"source": "raw/ffhq.zip", "label": rule}},
         "crop": {"size": 64, "scale": "fit", "reencode": None},
         "split": {"seed": 3, "valid": 0.3, "test": 0.3},
-        **{section: {} for section in ("train", "evaluate")},
+        **{section: {} for section in ("train", "evaluate", "explain")},
         "score": {"archives": {}},
     }
     workspace = new_workspace(params)

@@ -20,7 +20,18 @@ from tasks.manifests.schemas import SCORE_FILE
 from tests.flows.conftest import Workspace, wait_for_files
 from tests.flows.dumps import Dumps
 
-STAGES = ["crop@ffhq", "crop@dfdc", "crop@omi", "split", "train", "evaluate", "archive@faulty", "score", "report"]
+STAGES = [
+    "crop@ffhq",
+    "crop@dfdc",
+    "crop@omi",
+    "split",
+    "train",
+    "evaluate",
+    "explain",
+    "archive@faulty",
+    "score",
+    "report",
+]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +50,7 @@ def params(dumps: Dumps) -> dict[str, Any]:
         "split": {"seed": 3, "valid": 0.2, "test": 0.2},
         "train": {"recipe": "cnn3", "epochs": 1, "seed": 1},
         "evaluate": {"bootstrap": 100},
+        "explain": {"faces": 3},
         "score": {"archives": {"faulty": {"source": str(dumps.faulty())}}},
     }
 
@@ -182,7 +194,9 @@ def test_a_second_repro_does_nothing_and_each_change_reruns_what_depends_on_it(
 
     workspace.write_params({**params, "crop": {**params["crop"], "margin": 0.3}})
     ran = workspace.repro()
-    assert {"crop@ffhq", "crop@dfdc", "crop@omi", "split", "train", "evaluate", "score", "report"} >= set(ran)
+    assert {"crop@ffhq", "crop@dfdc", "crop@omi", "split", "train", "evaluate", "explain", "score", "report"} >= set(
+        ran
+    )
     assert {"crop@ffhq", "crop@dfdc", "crop@omi", "train", "evaluate", "score", "report"} <= set(ran)
 
 

@@ -29,6 +29,7 @@ def workspace(dumps: Dumps, new_workspace: Callable[[dict[str, Any]], Workspace]
             "split": {"seed": 1, "valid": 0.2, "test": 0.2},
             "train": {"recipe": "cnn3", "epochs": None, "weights": None},
             "evaluate": {"bootstrap": 100},
+            "explain": {},
             "score": {"archives": {}},
         }
     )

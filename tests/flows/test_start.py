@@ -53,7 +53,7 @@ def test_a_zip_of_both_is_understood_by_its_folders(empty: Workspace, dumps: Dum
     assert settings(empty / "w")["datasets"] == {
         "ffhq_40": {"source": str(dumps.ffhq(40)), "label": {"rule": "folder"}}
     }
-    assert stages(empty / "w") == ["crop", "split", "train", "evaluate", "report"]
+    assert stages(empty / "w") == ["crop", "split", "train", "evaluate", "explain", "report"]
     inside = Workspace(empty / "w", empty.environment)
     checked = inside.run("fauxface", "check", check=False)
     assert "Nothing speaks against `dvc repro`." in checked.stdout, checked.stderr

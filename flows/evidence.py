@@ -1,0 +1,100 @@
+"""`fauxface explain`: where in faces a model finds its evidence, in images or in the test faces of a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.look import NAMED_MODEL, looked_at, section
+from flows.run_stage import run_stage
+from flows.supervisor import supervise
+from flows.workspace import MODEL, PARAMS
+from tasks.params import CropParams
+
+if TYPE_CHECKING:
+    from tasks.detection.onepass import Face
+    from tasks.explanation.explainer import Method
+
+_CHOICES = ("errors", "borderline", "confident")
+
+
+def explain(
+    images: Annotated[list[str] | None, typer.Argument(metavar="[IMAGE...]", help="Image files.")] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="KIND", help=f"Of the test faces, one of {', '.join(_CHOICES)}; repeatable."),
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="All kinds of test faces, as the stage does.")] = False,
+    method: Annotated[str, typer.Option(help="exact, occlusion, or best: exact where the network allows it.")] = "best",
+    model: Annotated[str | None, typer.Option(help=NAMED_MODEL)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Picture (.png, .jpg) of the images; folder of the test faces' sheets.", show_default=False),
+    ] = None,
+    faces: Annotated[int | None, typer.Option(min=1, help="Test faces of each kind.", show_default=False)] = None,
+    params: Annotated[Path, typer.Option("--params", help="The settings of the workspace.")] = PARAMS,
+) -> None:
+    """Draw where in faces the evidence lies: orange speaks for fake, blue for real.
+
+    With IMAGE the faces in these files, into explained.png; with --from test faces of this workspace, into
+    reports/explain, with the arrays behind the sheets (npz).
+    """
+    if bool(images) == bool(of or test):
+        raise typer.BadParameter("Name images, or test faces by --from errors (borderline, confident); not both")
+    wrong = [each for each in of or () if each not in _CHOICES]
+    if wrong:
+        raise typer.BadParameter(f"--from {wrong[0]}: is none of {', '.join(_CHOICES)}")
+    chosen = _method(method)
+    if images:
+        explain_images(images, chosen, model, out or Path("explained.png"))
+        return
+    kinds = list(_CHOICES) if test else list(of or ())
+    report = run_stage("explain", params_file=params, kinds=kinds, method=chosen, out=out, model=model, most=faces)
+    counts = ", ".join(f"{count} {kind}" for kind, count in report["kinds"].items())
+    typer.echo(f"{counts}; by {report['method']}: {report['out']}")
+
+
+def explain_images(images: list[str], method: Method | None, model: str | None, out: Path) -> None:
+    """Write one picture of all faces in image files with their evidence; says of each what it says."""
+    supervise(repeats=True)
+    from tasks.explanation.explainer import explainer_of
+    from tasks.explanation.sheet import write_faces
+    from tasks.scoring.card import model_named
+
+    explainer, notices = explainer_of(model_named(model, MODEL)), _notices(model)
+    crop = explainer.card.crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
+    named: list[tuple[str, Face]] = []
+    failures = 0
+    for _, result in looked_at(images, crop):
+        failures += bool(result.error)
+        if result.error:
+            typer.echo(f"fauxface: {result.member}: {result.status} ({result.error})", err=True)
+        elif not result.faces:
+            typer.echo(f"{result.member}: no face")
+        named += [(result.member, face) for face in result.faces]
+    explained = explainer.explain([face.rgb for _, face in named], method)
+    if explained:
+        write_faces(out, named, explained)
+        faces = "1 face" if len(explained) == 1 else f"{len(explained)} faces"
+        typer.echo(f"{faces} by {explained[0].method}: {out}")
+    for notice in notices:
+        typer.echo(notice)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _notices(model: str | None) -> list[str]:
+    from tasks.scoring.card import is_packaged, model_named
+    from tasks.scoring.card_text import notices
+    from tasks.scoring.model import card_at
+
+    url = model_named(model, MODEL)
+    return list(notices(card_at(url), packaged=is_packaged(url)))
+
+
+def _method(name: str) -> Any:
+    if name not in ("best", "exact", "occlusion"):
+        raise typer.BadParameter(f"--method {name}: is none of best, exact, occlusion")
+    return None if name == "best" else name

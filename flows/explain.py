@@ -1,0 +1,47 @@
+"""Stage `explain`: the test faces worth a look, each with the evidence that the model finds in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.runners import as_task
+from flows.workspace import FACES, MODEL, REPORTS
+from tasks.explanation.explainer import Method, explainer_of
+from tasks.explanation.stage import CHOICES, choose, read_predictions, write_explained
+from tasks.params import load_params
+from tasks.scoring.card import model_named
+
+OUT = REPORTS / "explain"
+
+
+@flow(name="explain")
+def explain(
+    params_file: Path,
+    kinds: Sequence[str] = tuple(CHOICES),
+    method: Method | None = None,
+    out: Path | None = None,
+    model: str | None = None,
+    most: int | None = None,
+) -> dict[str, Any]:
+    """Write sheets, arrays and explain.json of at most `most` test faces of each of `kinds`, keys of CHOICES.
+
+    With all kinds, into reports/explain, each face gets a picture for the page as well. Without `method` and `most`
+    the settings count. Returns what explain.json says, and `out`.
+    """
+    settings = load_params(params_file).explain
+    explainer = explainer_of(model_named(model, MODEL))
+    rows = read_predictions(REPORTS / "evaluate" / "predictions.parquet")
+    number = settings.faces if most is None else most
+    chosen = choose(rows, explainer.card.threshold, kinds, number, FACES)
+    whole = len(kinds) == len(CHOICES) and out is None
+    folder = out or OUT
+    if whole and folder.is_dir():
+        shutil.rmtree(folder)  # what stands there is of another model
+    wanted = method or (None if settings.method == "best" else settings.method)
+    write = as_task(write_explained, "explain-faces")
+    return {**write(chosen, explainer, wanted, folder, pictures=whole), "out": str(folder)}

@@ -1,0 +1,1 @@
+"""Why a face got its score: maps of the evidence, from the exported network alone."""
