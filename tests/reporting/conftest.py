@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.frames import feature_rows
+from tasks.evaluation.perturbations import PERTURBATIONS
+from tasks.evaluation.predictions import predictions_table
 from tasks.imaging.encode import encode_png
-from tasks.manifests.parts import write_part
+from tasks.manifests.parts import write_part, write_table
 from tasks.manifests.schemas import FACES, IMAGES, SCORES, shard_name
 from tasks.manifests.stage import split_faces
 from tasks.params import Params
@@ -188,13 +192,34 @@ def _evaluation(workspace: Workspace, random: np.random.Generator) -> None:
         frames.append(rows.assign(p_fake=p_fake, logit=p_fake, **answers))
     train, valid, test = frames
     evaluation = evaluate(
-        train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100})
+        train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100}), _perturbed
     )
     write_json(workspace.reports / "evaluate.json", evaluation.report)
     folder = workspace.reports / "evaluate"
     folder.mkdir()
     for name, frame in evaluation.plots.items():
         frame.to_csv(folder / f"{name}.csv", index=False)
+    write_table(folder / "predictions.parquet", predictions_table(evaluation.predictions))
+    _explained(workspace, evaluation.predictions["face_id"].tolist()[:10])
+
+
+def _perturbed(rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """The later a perturbation comes, the less is left of what tells fakes from photographs."""
+    p_fake = rows["p_fake"].to_numpy(np.float32)
+    noise = np.random.default_rng(3).random(len(rows), np.float32)
+    steps = len(PERTURBATIONS)
+    return {each.name: p_fake + (noise - p_fake) * np.float32(step / steps) for step, each in enumerate(PERTURBATIONS)}
+
+
+def _explained(workspace: Workspace, face_ids: list[str]) -> None:
+    folder = workspace.reports / "explain"
+    (folder / "overlays").mkdir(parents=True)
+    (folder / "overlays/one.jpg").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    faces = [{"face_id": face_id, "overlay": "overlays/one.jpg"} for face_id in face_ids]
+    faces.append({"face_id": "elsewhere", "overlay": "../../params.yaml"})
+    write_json(
+        folder / "explain.json", {"model_id": MODEL, "method": "exact", "unit": "", "scale": 1.0, "faces": faces}
+    )
 
 
 def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
