@@ -21,8 +21,9 @@ from tasks.evaluation.perturbations import PERTURBATIONS
 from tasks.evaluation.predictions import predictions_table
 from tasks.manifests.parts import write_table
 from tasks.params import load_params
-from tasks.params.files import atomic_write, write_json
+from tasks.params.files import atomic_write
 from tasks.scoring.classifier import Classifier
+from tasks.timings import write_report
 
 
 @flow(name="evaluate")
@@ -52,4 +53,4 @@ def _write(evaluation: Evaluation, seconds: float) -> None:
         with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
             frame.to_csv(temp, index=False)
     write_table(REPORTS / "evaluate" / "predictions.parquet", predictions_table(evaluation.predictions))
-    write_json(REPORTS / "evaluate.json", {**evaluation.report, "seconds": round(seconds, 2)})
+    write_report(REPORTS, "evaluate", {**evaluation.report, "seconds": round(seconds, 2)})

@@ -45,7 +45,6 @@ SECTIONS = {
     "split": "Split",
     "training": "Training",
     "comparisons": "Comparisons",
-    "time": "Time",
     "made": "Made with",
 }
 
@@ -58,6 +57,13 @@ def build_report(reports: Path, data: Path, params: Params) -> str:
     """
     inputs = read_inputs(reports, data, params)
     return _environment().get_template("page.html.j2").render(_context(inputs, reports))
+
+
+def build_timings(reports: Path, data: Path, params: Params) -> str:
+    """Return the page of what each stage took, which lies beside the other one; raises FauxfaceError as that does."""
+    times = timings(read_inputs(reports, data, params), reports)
+    longest = max((each.seconds or 0.0 for each in times), default=0.0)
+    return _environment().get_template("timings.html.j2").render(timings=times, longest=longest)
 
 
 def _environment() -> Environment:
@@ -76,7 +82,6 @@ def _environment() -> Environment:
 
 def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
     scored = archives(inputs)
-    times = timings(inputs)
     main = headline(inputs)
     places = strip(inputs.evaluate) if inputs.evaluate else []
     heat = heat_places(inputs.evaluate)
@@ -102,8 +107,6 @@ def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
         "sheets": datasheets(inputs),
         "sections": SECTIONS,
         **_script(),
-        "timings": times,
-        "longest": max((each.seconds or 0.0 for each in times), default=0.0),
     }
 
 

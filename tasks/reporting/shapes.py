@@ -25,8 +25,6 @@ class Counted(Shape):
     inputs: int
     faces: int
     status: dict[str, int]
-    seconds: float
-    images_per_second: float | None
 
     @property
     def adds_up(self) -> bool:
@@ -165,7 +163,6 @@ class SplitReport(Shape):
     contradictions: Contradictions = Contradictions()
     leak_check: LeakCheck
     sha256: dict[str, str]
-    seconds: float | None = None
 
     def counts(self, split: str, label: str) -> dict[str, int]:
         """Return the faces of a side and label by data set, without those that have none."""
@@ -188,8 +185,6 @@ class TrainReport(Shape):
     tells_apart: bool
     nothing_learnt: tuple[str, ...]
     valid_faces: int
-    seconds: float
-    images_per_second: float
     device: str
 
 
@@ -372,7 +367,6 @@ class EvaluateReport(Shape):
     datasets: dict[str, MeasuredDataset]
     cross: dict[str, Measured]
     errors: dict[str, list[Judged]]
-    seconds: float | None = None
     headline: Verdicts | None = None
     by_source: dict[str, SourcesOfClass] = {}
     bands: dict[str, dict[str, list[Band]]] = {}

@@ -101,6 +101,11 @@ def make_workspace(root: Path, side: int = 32) -> Workspace:
     _training(workspace, split)
     _evaluation(workspace, random)
     _scoring(workspace, random)
+    times = workspace.reports / "timings"
+    for name in ("photos", "elsewhere"):
+        write_json(times / "crop" / f"{name}.json", {"seconds": 12.34, "images_per_second": 7.5})
+    write_json(times / "train.json", {"seconds": 75.0, "images_per_second": 31.2})
+    write_json(times / "score.json", {"archives": {"dump": {"seconds": 3661.0, "images_per_second": 55.0}}})
     return workspace
 
 
@@ -118,8 +123,6 @@ def _dataset(workspace: Workspace, name: str, labels: list[str], random: np.rand
         "inputs": len(images),
         "faces": len(faces),
         "status": {"ok": len(faces), "no_face": 1, "truncated": 2},
-        "seconds": 12.34,
-        "images_per_second": 7.5,
     }
     write_json(workspace.reports / "crop" / f"{name}.json", counts)
 
@@ -159,8 +162,6 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         "left_out": {"head": 0, "probe": 7},
         "train_faces": faces["train"],
         "valid_faces": faces["valid"],
-        "seconds": 75.0,
-        "images_per_second": 31.2,
         "device": "a CPU",
     }
     write_json(workspace.reports / "train.json", report)
@@ -241,8 +242,6 @@ def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
         "fake_images": sum(face["is_fake"] for face in faces),
         "image_verdicts": {"fake": 20, "real": 20, "unsure": 3},
         "verdict": "max",
-        "seconds": 3661.0,
-        "images_per_second": 55.0,
     }
     report = {"model_id": MODEL, "threshold": THRESHOLD, "archives": {"dump": counts}}
     write_json(workspace.reports / "score.json", report)
