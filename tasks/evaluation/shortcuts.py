@@ -135,8 +135,8 @@ def _told(rows: pd.DataFrame, fact: str, before: Floats, after: Floats, params: 
 def _ordered(fact: pd.Series[Any]) -> Floats:
     """Return a fact as numbers: names by their alphabet, what is missing before all."""
     if fact.dtype == object or isinstance(fact.dtype, pd.StringDtype):
-        return pd.Series(pd.Categorical(fact).codes).to_numpy(np.float64)
-    return fact.astype("float64").fillna(-1.0).to_numpy(np.float64)
+        return np.asarray(pd.Categorical(fact).codes, np.float64)
+    return np.asarray(fact.astype("float64").fillna(-1.0), np.float64)
 
 
 def _named(facts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
