@@ -29,10 +29,12 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## Run the whole pipeline on the drawn sample; prints the path of the report
-	dvc repro
+# A workspace of its own, which git ignores: what it makes differs from machine to machine.
+demo: $(STAMP) ## Run the whole pipeline on the drawn sample, in demo/; prints the path of the report
+	@test -f demo/params.yaml || fauxface init demo --sample
+	cd demo && dvc repro
 	@echo
-	@echo "Report: $(CURDIR)/reports/index.html"
+	@echo "Report: $(CURDIR)/demo/reports/index.html"
 
 server: $(STAMP) ## Run a Prefect server with its UI on http://127.0.0.1:4200, for `fauxface schedule`
 	prefect server start --host 127.0.0.1 --port 4200
@@ -75,4 +77,4 @@ lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock
 
 clean: ## Remove the environment, caches and everything the pipeline made
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	rm -rf data/raw/* data/faces/* data/manifests data/model data/archives data/scores data/.state reports/* .dvc/cache .dvc/tmp
+	rm -rf demo data/raw/* data/faces/* data/manifests data/model data/archives data/scores data/.state reports/* .dvc/cache .dvc/tmp

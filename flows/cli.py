@@ -104,11 +104,9 @@ def train(params: ParamsFile = PARAMS) -> None:
 
 def evaluate(params: ParamsFile = PARAMS) -> None:
     """Measure the model on the test split and on the test-only data sets."""
-    figures = run_stage("evaluate", params_file=params)
-    for name, rows in figures["datasets"].items():
-        auc, trivial = rows["roc_auc"], rows["baseline"]["roc_auc"]
-        compared = "one class" if auc is None else f"AUC {auc:.3f} (trivial features {trivial:.3f})"
-        typer.echo(f"{name}: {rows['n']} faces, accuracy {rows['accuracy']:.3f}, {compared}")
+    from tasks.evaluation.text import lines
+
+    typer.echo("\n".join(lines(run_stage("evaluate", params_file=params))))
 
 
 def sources(

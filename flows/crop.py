@@ -17,10 +17,11 @@ from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
 from tasks.manifests.reading import READING, reading
 from tasks.params import DatasetParams, FauxfaceError, Params, load_params
-from tasks.params.files import remove_temp_files, write_json
+from tasks.params.files import remove_temp_files
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of
 from tasks.sources.place import is_local
+from tasks.timings import write_report
 
 
 @flow(name="crop", flow_run_name="crop-{dataset}")
@@ -40,7 +41,7 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     _check_unchanged(settings, params, job)
     rows = assemble(job.folder, shards, FACES / dataset, {READING: reading(settings)})
     metrics = _metrics(settings, counts, rows, time.monotonic() - started)
-    write_json(REPORTS / "crop" / f"{dataset}.json", metrics)
+    write_report(REPORTS, f"crop/{dataset}", metrics)
     return metrics
 
 

@@ -6,18 +6,24 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from prefect import flow
 
-from flows.runners import as_task, threads_of
+from flows.runners import as_task, progress_bar, threads_of
 from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
 from tasks.evaluation.evaluate import Evaluation
 from tasks.evaluation.evaluate import evaluate as measure
 from tasks.evaluation.frames import require_its_split, scored_rows, training_rows
+from tasks.evaluation.grid import perturbed_scores
+from tasks.evaluation.perturbations import PERTURBATIONS
 from tasks.evaluation.predictions import predictions_table
 from tasks.manifests.parts import write_table
 from tasks.params import load_params
-from tasks.params.files import atomic_write, write_json
+from tasks.params.files import atomic_write
 from tasks.scoring.classifier import Classifier
+from tasks.timings import write_report
 
 
 @flow(name="evaluate")
@@ -32,7 +38,12 @@ def evaluate(params_file: Path) -> dict[str, Any]:
     valid, test = (scored(MANIFESTS / f"{side}.parquet", FACES, classifier, workers) for side in ("valid", "test"))
     features = training_rows(card, MANIFESTS, FACES)
     figures = as_task(measure, "measure")
-    evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate)
+
+    def perturb(rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+        with progress_bar("evaluate, perturbed", len(rows) * len(PERTURBATIONS)) as bar:
+            return perturbed_scores(rows, FACES, classifier, workers, bar.update)
+
+    evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate, perturb)
     _write(evaluation, time.monotonic() - started)
     return evaluation.report
 
@@ -42,4 +53,4 @@ def _write(evaluation: Evaluation, seconds: float) -> None:
         with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
             frame.to_csv(temp, index=False)
     write_table(REPORTS / "evaluate" / "predictions.parquet", predictions_table(evaluation.predictions))
-    write_json(REPORTS / "evaluate.json", {**evaluation.report, "seconds": round(seconds, 2)})
+    write_report(REPORTS, "evaluate", {**evaluation.report, "seconds": round(seconds, 2)})

@@ -10,15 +10,16 @@ from flows.runners import as_task
 from flows.workspace import DATA, REPORTS
 from tasks.params import load_params
 from tasks.params.files import atomic_write
-from tasks.reporting import build_report
+from tasks.reporting import build_report, build_timings
 
 
 @flow(name="report")
 def report(params_file: Path) -> Path:
-    """Write reports/index.html, a page that needs no other file; returns its path."""
+    """Write reports/index.html, a page that needs no other file, and timings.html beside it; returns the first."""
     params = load_params(params_file)
     page = as_task(build_report, "build-report")(REPORTS, DATA, params)
     path = REPORTS / "index.html"
-    with atomic_write(path) as temp:
-        temp.write_text(page, encoding="utf-8")
+    for each, text in ((path, page), (REPORTS / "timings.html", build_timings(REPORTS, DATA, params))):
+        with atomic_write(each) as temp:
+            temp.write_text(text, encoding="utf-8")
     return path

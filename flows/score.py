@@ -17,7 +17,6 @@ from flows.runners import open_runner, progress_bar, run_shards, shard_task
 from flows.unrecorded import Sources
 from flows.workspace import DOWNLOADS, FINGERPRINTS, MODEL, REPORTS
 from tasks.params import ArchiveParams, FauxfaceError, Params, load_params
-from tasks.params.files import write_json
 from tasks.scoring.archive import require_unchanged, score_job, starting
 from tasks.scoring.card import ModelCard, is_packaged, model_named
 from tasks.scoring.card_text import notices
@@ -31,6 +30,7 @@ from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.scoring.text import unread_line
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of
+from tasks.timings import write_report
 
 
 @flow(name="score")
@@ -66,7 +66,7 @@ def score(
         "failed": failed,
     }
     if not sources.named:
-        write_json(REPORTS / "score.json", summary)
+        write_report(REPORTS, "score", summary)
     alarms = [name for name, metrics in scored.items() if metrics.get("comparison", {}).get("alarm")]
     return {**summary, "alarms": alarms}
 

@@ -14,7 +14,7 @@ from flows.workspace import DVC_FILE, FACES, MANIFESTS, REPORTS
 from tasks.manifests.stage import split_faces
 from tasks.manifests.watched import require_watched
 from tasks.params import load_params
-from tasks.params.files import write_json
+from tasks.timings import write_report
 
 
 @flow(name="split")
@@ -25,5 +25,5 @@ def split(params_file: Path) -> dict[str, Any]:
     watched = functools.partial(require_watched, dvc_file=DVC_FILE, params_file=params_file)
     started = time.monotonic()
     report = make(FACES, MANIFESTS, list(params.require_datasets(params_file).values()), params.split, watched)
-    write_json(REPORTS / "split.json", {**report, "seconds": round(time.monotonic() - started, 2)})
+    write_report(REPORTS, "split", {**report, "seconds": round(time.monotonic() - started, 2)})
     return report

@@ -10,7 +10,7 @@ from prefect import flow
 from flows.runners import as_task, threads_of
 from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS, TRAIN_STATE
 from tasks.params import load_params
-from tasks.params.files import write_json
+from tasks.timings import write_report
 from tasks.training.train import train as train_network
 
 
@@ -31,5 +31,5 @@ def train(params_file: Path) -> dict[str, Any]:
         progress=True,
         families={dataset.name: dataset.family for dataset in params.datasets.values() if dataset.family},
     )
-    write_json(REPORTS / "train.json", result.report)
+    write_report(REPORTS, "train", result.report)
     return result.report

@@ -52,6 +52,34 @@ def intervals(
     return {name: _interval(np.concatenate([draw[name] for draw in draws])) for name in INTERVALS}
 
 
+def auc_drop(
+    labels: NDArray[np.integer],
+    before: NDArray[np.floating],
+    after: NDArray[np.floating],
+    groups: NDArray[np.object_],
+    resamples: int,
+    seed: int,
+) -> tuple[float | None, list[float] | None]:
+    """Return by how much the AUC of `after` is below that of `before` on the same faces, and [low, high] of that.
+
+    All are (n,). Both are drawn together, so that what the faces have in common does not count as doubt.
+    """
+    is_fake = labels == 1
+    if is_fake.all() or not is_fake.any():
+        return None, None
+    once = np.ones((1, len(labels)))
+    drop = float(_ranking(once, is_fake, before)["roc_auc"][0] - _ranking(once, is_fake, after)["roc_auc"][0])
+    _, group = np.unique(groups.astype(str), return_inverse=True)
+    if group.max() < 1:
+        return drop, None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        draws = [
+            _ranking(weights, is_fake, before)["roc_auc"] - _ranking(weights, is_fake, after)["roc_auc"]
+            for weights in _weights(group, resamples, seed)
+        ]
+    return drop, _interval(np.concatenate(draws))
+
+
 def _weights(group: NDArray[np.intp], resamples: int, seed: int) -> Iterator[Floats]:
     """Yield how often each row was drawn, (draws, n), a chunk of draws at a time."""
     random = np.random.default_rng(seed)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tasks.evaluation.bands import bands, bands_frame
 from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.by_source import by_source
+from tasks.evaluation.grid import grid, grid_frame, sample, worst
 from tasks.evaluation.headline import headline
 from tasks.evaluation.measuring import Judge, measure
 from tasks.evaluation.plots import plot_frames
@@ -42,11 +44,14 @@ def evaluate(
     threshold: float,
     false_alarm: float,
     params: EvaluateParams,
+    perturb: Callable[[pd.DataFrame], dict[str, NDArray[np.float32]]] | None = None,
 ) -> Evaluation:
     """Measure a model on `test`, at the `threshold` of the best balanced accuracy that was chosen on `valid`.
 
     `operating_points` has accuracy and both rates at that threshold and at `false_alarm`, the model's other one;
     `three_answers` and `coverage` say how much is answered at what error (see coverage.py).
+
+    `perturb` gives the p_fake of some rows after each perturbation (see grid.py); without it there is no `grid`.
 
     `train`, what the model was trained on, has the trivial features and labels (`feature_rows`), `valid` and `test`
     scores as well (`scored_rows`).
@@ -67,22 +72,26 @@ def evaluate(
     cross, crossed_by_dataset = cross_sets(held_out(rows), at_home)
     chosen = {"chosen_on": "valid", "by": "best balanced accuracy", "n": len(valid)}
     in_bands = bands(_large_sets(rows), judge)
+    chosen_faces = sample(rows, params.perturbed)
+    found = grid(chosen_faces, perturb(chosen_faces), judge, params.perturbed) if perturb and params.perturbed else None
     report = {
         "threshold": {"value": threshold, **chosen},
         "threshold_false_alarm": _false_alarm(false_alarm, valid),
         "threshold_baseline": {"value": trivial, **chosen},
-        "headline": headline(rows, judge, None),
+        "headline": headline(rows, judge, worst(found) if found else None),
         OVERALL: measure(rows, judge),
         IN_DOMAIN: measure(at_home, judge) if len(at_home) else None,
         "datasets": {name: _dataset(part, judge) for name, part in datasets.items()},
         "cross": {name: measure(part, judge) for name, part in (cross | crossed_by_dataset).items()},
         "by_source": by_source(rows, judge),
         "bands": in_bands,
+        **({"grid": found} if found else {}),
         "errors": _errors(rows),
     }
     main = IN_DOMAIN if len(at_home) else OVERALL
     sets = {main: at_home if len(at_home) else rows, **datasets, **cross}
     plots = {**plot_frames(sets, main, threshold), "bands": bands_frame(in_bands)}
+    plots |= {"grid": grid_frame(found)} if found else {}
     return Evaluation(_rounded(report), plots, rows)
 
 

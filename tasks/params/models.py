@@ -163,9 +163,11 @@ class TrainParams(Frozen):
 
 
 class EvaluateParams(Frozen):
-    """Resamplings behind each 95 % confidence interval."""
+    """Resamplings behind each 95 % confidence interval, and the faces of the perturbation grid."""
 
     bootstrap: int = Field(1000, ge=100, le=100_000)
+    # Of each data set, at most. 0: no grid.
+    perturbed: int = Field(400, ge=0, le=100_000)
     seed: int = 1
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tasks.reporting.page import build_report
+from tasks.reporting.page import build_report, build_timings
 
-__all__ = ["build_report"]
+__all__ = ["build_report", "build_timings"]

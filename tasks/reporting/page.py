@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from tasks.manifests.source_name import source_name
 from tasks.params import Params
 from tasks.reporting import curves
 from tasks.reporting.archives import Archive, archives
+from tasks.reporting.browser import KINDS, browser
 from tasks.reporting.checks import checks
 from tasks.reporting.comparisons import comparisons
-from tasks.reporting.examples import galleries
+from tasks.reporting.datasheets import datasheets
 from tasks.reporting.failures import Failures, failures
 from tasks.reporting.headline import Headline, baseline_note, headline, samples
+from tasks.reporting.heat import by_perturbation, heat_places
 from tasks.reporting.inputs import Inputs, read_inputs
 from tasks.reporting.plots import Plot, swatch
 from tasks.reporting.shapes import LABELS, SPLITS, Counted
 from tasks.reporting.text import FILTERS
 from tasks.reporting.timing import timings
+from tasks.reporting.verdicts import strip
+from tasks.reporting.worries import worries
 from tasks.sources.status import Status
 
 TEMPLATES = Path(__file__).parent / "templates"
+# In the order of a reader's questions: what the model does, on what, what it was made from, what it took.
+SECTIONS = {
+    "faces": "Faces",
+    "sources": "By source",
+    "robustness": "Perturbations",
+    "archives": "Scored archives",
+    "test": "Test",
+    "cross": "Held out",
+    "data": "Data sets",
+    "counts": "In and out",
+    "split": "Split",
+    "training": "Training",
+    "comparisons": "Comparisons",
+    "made": "Made with",
+}
 
 
 def build_report(reports: Path, data: Path, params: Params) -> str:
@@ -35,6 +57,13 @@ def build_report(reports: Path, data: Path, params: Params) -> str:
     """
     inputs = read_inputs(reports, data, params)
     return _environment().get_template("page.html.j2").render(_context(inputs, reports))
+
+
+def build_timings(reports: Path, data: Path, params: Params) -> str:
+    """Return the page of what each stage took, which lies beside the other one; raises FauxfaceError as that does."""
+    times = timings(read_inputs(reports, data, params), reports)
+    longest = max((each.seconds or 0.0 for each in times), default=0.0)
+    return _environment().get_template("timings.html.j2").render(timings=times, longest=longest)
 
 
 def _environment() -> Environment:
@@ -53,8 +82,9 @@ def _environment() -> Environment:
 
 def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
     scored = archives(inputs)
-    times = timings(inputs)
     main = headline(inputs)
+    places = strip(inputs.evaluate) if inputs.evaluate else []
+    heat = heat_places(inputs.evaluate)
     return {
         "inputs": inputs,
         "headline": main,
@@ -68,10 +98,23 @@ def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
         "training_plots": _training_plots(inputs),
         "test_plots": _test_plots(inputs, main),
         "cross_plots": _cross_plots(inputs),
-        "galleries": galleries(inputs),
-        "timings": times,
-        "longest": max((each.seconds or 0.0 for each in times), default=0.0),
+        "places": places,
+        "worried": worries(inputs, places, scored),
+        "browser": browser(inputs, reports),
+        "kinds": KINDS,
+        "heat": heat,
+        "heat_rows": by_perturbation(heat),
+        "sheets": datasheets(inputs),
+        "sections": SECTIONS,
+        **_script(),
     }
+
+
+def _script() -> dict[str, str]:
+    """Return our one script and the hash by which a browser tells it from any other, which it then does not run."""
+    text = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return {"script": Markup(text), "script_hash": f"sha256-{digest}"}  # noqa: S704 (a file of ours)
 
 
 def _statuses(reports: Iterable[Counted]) -> list[str]:

@@ -25,8 +25,6 @@ class Counted(Shape):
     inputs: int
     faces: int
     status: dict[str, int]
-    seconds: float
-    images_per_second: float | None
 
     @property
     def adds_up(self) -> bool:
@@ -165,7 +163,6 @@ class SplitReport(Shape):
     contradictions: Contradictions = Contradictions()
     leak_check: LeakCheck
     sha256: dict[str, str]
-    seconds: float | None = None
 
     def counts(self, split: str, label: str) -> dict[str, int]:
         """Return the faces of a side and label by data set, without those that have none."""
@@ -188,8 +185,6 @@ class TrainReport(Shape):
     tells_apart: bool
     nothing_learnt: tuple[str, ...]
     valid_faces: int
-    seconds: float
-    images_per_second: float
     device: str
 
 
@@ -275,8 +270,8 @@ class Brief(Shape):
     """The figures of some rows in short; of rows of one class, what needs both is None."""
 
     n: int
-    n_fake: int
-    n_real: int
+    n_fake: int = 0
+    n_real: int = 0
     groups: int = 0
     roc_auc: float | None = None
     accuracy: float | None = None
@@ -332,6 +327,36 @@ class SourcesOfClass(Shape):
     sources: dict[str, SourceOfClass]
 
 
+class Drop(Shape):
+    """By how much the ROC-AUC of the same faces is lower, and the interval of that difference."""
+
+    roc_auc: float | None
+    interval: Interval = None
+
+
+class GridCell(Brief):
+    """What a perturbation leaves."""
+
+    name: str
+    kind: str = ""
+    level: str = ""
+    drop: Drop
+
+
+class GridSet(Shape):
+    """The grid of the faces trained on, or of those held out; `clean` is without a perturbation."""
+
+    clean: Brief
+    cells: list[GridCell]
+
+
+class Grid(Shape):
+    """The perturbation grid, of at most `each` faces a data set."""
+
+    each: int
+    sets: dict[str, GridSet]
+
+
 class EvaluateReport(Shape):
     """reports/evaluate.json."""
 
@@ -342,11 +367,10 @@ class EvaluateReport(Shape):
     datasets: dict[str, MeasuredDataset]
     cross: dict[str, Measured]
     errors: dict[str, list[Judged]]
-    seconds: float | None = None
     headline: Verdicts | None = None
     by_source: dict[str, SourcesOfClass] = {}
     bands: dict[str, dict[str, list[Band]]] = {}
-    grid: dict[str, Any] | None = None
+    grid: Grid | None = None
     shortcuts: dict[str, Any] | None = None
 
     @property

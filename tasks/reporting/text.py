@@ -18,7 +18,7 @@ def count(value: int) -> Markup:
 
 def ratio(value: float | None, reason: str = "not defined here") -> Markup:
     """Return a figure between 0 and 1 with three decimals; a dash with its reason for None."""
-    return NONE.format(reason, reason) if value is None else DATA.format(value, f"{value:.3f}")
+    return NONE.format(reason, reason) if value is None else DATA.format(value, _three(value))
 
 
 def percent(value: float | None, reason: str = "not defined here") -> Markup:
@@ -33,7 +33,7 @@ def share(part: int, whole: int) -> Markup:
 
 def ratio_interval(bounds: Interval) -> Markup:
     """Return a 95 % interval of a ratio, or nothing."""
-    return _interval(bounds, [f"{bound:.3f}" for bound in bounds or ()])
+    return _interval(bounds, [_three(bound) for bound in bounds or ()])
 
 
 def percent_interval(bounds: Interval) -> Markup:
@@ -57,6 +57,10 @@ FILTERS = {
 }
 
 
+def _three(value: float) -> str:
+    return f"{value if abs(value) >= 0.0005 else 0.0:.3f}"
+
+
 def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
@@ -65,4 +69,5 @@ def _interval(bounds: Interval, texts: list[str], unit: str = "") -> Markup:
     if bounds is None:
         return Markup("")
     low, high = (DATA.format(bound, text) for bound, text in zip(bounds, texts, strict=True))
-    return Markup('<span class="interval">{}–{}{}</span>').format(low, high, unit)
+    between = " to " if bounds[0] < 0 else "–"  # a dash before a minus would be read as one
+    return Markup('<span class="interval">{}{}{}{}</span>').format(low, between, high, unit)

@@ -44,17 +44,17 @@ def frame(dataset: str, n: int, seed: int, label: int | None = None, skill: floa
 
 
 @pytest.fixture(scope="module")
-def splits() -> dict[str, pd.DataFrame]:
+def splits() -> dict[str, Any]:
     test = [frame("ffhq", 200, 3), frame("omi", 60, 4, label=1, skill=0.5), frame("lfw", 80, 5, label=0)]
     return {"train": frame("ffhq", 400, 1), "valid": frame("ffhq", 200, 2), "test": pd.concat(test, ignore_index=True)}
 
 
 @pytest.fixture(scope="module")
-def report(splits: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def report(splits: dict[str, Any]) -> dict[str, Any]:
     return evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).report
 
 
-def test_the_report_is_finite_stable_json(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+def test_the_report_is_finite_stable_json(splits: dict[str, Any], report: dict[str, Any]) -> None:
     text = json.dumps(report, allow_nan=False)
     assert text == json.dumps(evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).report, allow_nan=False)
 
@@ -73,7 +73,7 @@ def test_every_set_of_rows_is_what_its_name_says(report: dict[str, Any]) -> None
     assert report["threshold"] == {"value": 0.5, "chosen_on": "valid", "by": "best balanced accuracy", "n": 200}
 
 
-def test_both_thresholds_are_measured_on_every_set(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+def test_both_thresholds_are_measured_on_every_set(splits: dict[str, Any], report: dict[str, Any]) -> None:
     reals = int((splits["valid"]["label"] == 0).sum())
     expected = {"value": 0.9, "chosen_on": "valid", "by": "at most 1 % false alarms", "n": reals}
     assert report["threshold_false_alarm"] == expected
@@ -91,7 +91,7 @@ def test_both_thresholds_are_measured_on_every_set(splits: dict[str, pd.DataFram
 
 
 def test_a_one_class_set_is_crossed_with_the_other_class_of_the_known_sets(
-    splits: dict[str, pd.DataFrame], report: dict[str, Any]
+    splits: dict[str, Any], report: dict[str, Any]
 ) -> None:
     test = splits["test"]
     reals = int(((test["dataset"] == "ffhq") & (test["label"] == 0)).sum())
@@ -102,7 +102,7 @@ def test_a_one_class_set_is_crossed_with_the_other_class_of_the_known_sets(
     assert figures["roc_auc"] < report["in_domain"]["roc_auc"]
 
 
-def test_a_one_class_set_is_crossed_with_each_known_set_too(splits: dict[str, pd.DataFrame]) -> None:
+def test_a_one_class_set_is_crossed_with_each_known_set_too(splits: dict[str, Any]) -> None:
     halves = {
         name: rows.assign(dataset=np.where(np.arange(len(rows)) % 3 == 0, "a", "b")) for name, rows in splits.items()
     }
@@ -122,7 +122,7 @@ def test_a_one_class_set_is_crossed_with_each_known_set_too(splits: dict[str, pd
     }
 
 
-def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, Any], report: dict[str, Any]) -> None:
     test = splits["test"].set_index("face_id")
     for kind, label, sign in (("real_as_fake", 0, -1), ("fake_as_real", 1, 1)):
         shown = report["errors"][kind]
@@ -134,7 +134,7 @@ def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, pd.DataF
         assert scores[0] == pytest.approx(sign * (wrong["p_fake"].min() if label else wrong["p_fake"].max()), abs=1e-6)
 
 
-def test_the_threshold_is_used_as_given_and_test_rows_change_no_choice(splits: dict[str, pd.DataFrame]) -> None:
+def test_the_threshold_is_used_as_given_and_test_rows_change_no_choice(splits: dict[str, Any]) -> None:
     """Turning all test labels round changes the test figures only."""
     flipped = {**splits, "test": splits["test"].assign(label=1 - splits["test"]["label"])}
     one = evaluate(**splits, threshold=0.4, false_alarm=0.9, params=PARAMS).report
@@ -153,7 +153,7 @@ def test_the_baseline_stands_at_chance_where_nothing_gives_the_label_away(report
 
 
 @pytest.mark.parametrize("feature", ["jpeg_quality", "file_bytes", "format", "sharpness", "width"])
-def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, pd.DataFrame], feature: str) -> None:
+def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, Any], feature: str) -> None:
     plants: dict[str, Any] = {
         "jpeg_quality": pd.array([75, 92], dtype="Int16"),
         "file_bytes": np.array([9_000, 15_000]),
@@ -168,16 +168,14 @@ def test_the_baseline_finds_a_planted_trivial_feature(splits: dict[str, pd.DataF
     assert report["in_domain"]["baseline"]["accuracy"] > 0.99
 
 
-def test_the_baseline_takes_missing_facts_and_unseen_formats(splits: dict[str, pd.DataFrame]) -> None:
+def test_the_baseline_takes_missing_facts_and_unseen_formats(splits: dict[str, Any]) -> None:
     rows = splits["test"].assign(jpeg_quality=pd.array([None] * 340, dtype="Int16"), format="WEBP", sharpness=np.nan)
     p_fake = TrivialBaseline().fit(splits["train"]).p_fake(rows)
     assert np.all((p_fake > 0) & (p_fake < 1))
 
 
 @pytest.mark.parametrize("facts", [["jpeg_quality"], ["jpeg_quality", "format", "sharpness"]])
-def test_the_baseline_does_without_facts_that_no_training_face_has(
-    splits: dict[str, pd.DataFrame], facts: list[str]
-) -> None:
+def test_the_baseline_does_without_facts_that_no_training_face_has(splits: dict[str, Any], facts: list[str]) -> None:
     """No PNG has a JPEG quality, and of some data sets all files are PNG."""
     widths = {name: np.where(rows["label"] == 1, 256, 250) for name, rows in splits.items()}
     bare = {
@@ -206,7 +204,7 @@ def test_a_face_between_two_float32_has_the_verdict_that_scoring_gives_it() -> N
     assert confusion(rows["label"].to_numpy(), rows["p_fake"].to_numpy(), threshold)["real_as_fake"] == 0
 
 
-def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) -> None:
+def test_plots_have_the_points_of_their_curves(splits: dict[str, Any]) -> None:
     plots = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=PARAMS).plots
     assert list(plots) == ["roc", "pr", "calibration", "confusion", "histogram", "bands"]
     roc = plots["roc"]
@@ -222,7 +220,7 @@ def test_plots_have_the_points_of_their_curves(splits: dict[str, pd.DataFrame]) 
     assert counts["omi"] == 60
 
 
-def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str, pd.DataFrame]) -> None:
+def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str, Any]) -> None:
     others = splits["test"][splits["test"]["dataset"] != "ffhq"]
     evaluation = evaluate(splits["train"], splits["valid"], others, 0.5, 0.9, PARAMS)
     assert evaluation.report["in_domain"] is None
@@ -230,12 +228,12 @@ def test_without_in_domain_test_rows_there_are_only_the_others(splits: dict[str,
     assert set(evaluation.plots["roc"]["rows"]) == {"overall"}
 
 
-def test_an_empty_split_is_an_error(splits: dict[str, pd.DataFrame]) -> None:
+def test_an_empty_split_is_an_error(splits: dict[str, Any]) -> None:
     with pytest.raises(FauxfaceError, match="the test split holds no faces"):
         evaluate(splits["train"], splits["valid"], splits["test"].head(0), 0.5, 0.9, PARAMS)
 
 
-def test_intervals_are_drawn_by_group_and_counted_so(splits: dict[str, pd.DataFrame], report: dict[str, Any]) -> None:
+def test_intervals_are_drawn_by_group_and_counted_so(splits: dict[str, Any], report: dict[str, Any]) -> None:
     test = splits["test"]
     for name, rows in (("overall", test), ("in_domain", test[test["dataset"] == "ffhq"])):
         groups = rows["group"].to_numpy(object)
@@ -248,14 +246,14 @@ def test_intervals_are_drawn_by_group_and_counted_so(splits: dict[str, pd.DataFr
         }
 
 
-def test_one_video_of_many_faces_has_no_interval(splits: dict[str, pd.DataFrame]) -> None:
+def test_one_video_of_many_faces_has_no_interval(splits: dict[str, Any]) -> None:
     one = splits["test"].assign(group="video")
     found = evaluate(splits["train"], splits["valid"], one, 0.5, 0.9, PARAMS).report["overall"]
     assert found["groups"] == 1
     assert set(found["intervals"].values()) == set(found["baseline"]["intervals"].values()) == {None}
 
 
-def test_the_baseline_is_measured_at_its_own_threshold_on_the_same_rows(splits: dict[str, pd.DataFrame]) -> None:
+def test_the_baseline_is_measured_at_its_own_threshold_on_the_same_rows(splits: dict[str, Any]) -> None:
     rows = {name: each.assign(width=np.where(each["label"] == 1, 256, 250)) for name, each in splits.items()}
     found = evaluate(**rows, threshold=0.9999, false_alarm=0.9, params=PARAMS).report["overall"]
     assert set(found["baseline"]) == {"accuracy", "balanced_accuracy", "roc_auc", "intervals"}
@@ -279,6 +277,6 @@ def test_errors_as_confident_are_told_in_the_order_of_their_names() -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "valid", "test"])
-def test_each_split_must_hold_faces(splits: dict[str, pd.DataFrame], name: str) -> None:
+def test_each_split_must_hold_faces(splits: dict[str, Any], name: str) -> None:
     with pytest.raises(FauxfaceError, match=f"the {name} split holds no faces"):
         evaluate(**{**splits, name: splits[name].head(0)}, threshold=0.5, false_alarm=0.9, params=PARAMS)

@@ -70,7 +70,7 @@ def outcome(workspace: Path, stage: str) -> Any:
 
 def figures(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text())
-    return {name: value for name, value in content.items() if name not in ("seconds", "images_per_second")}
+    return content
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.frames import feature_rows
+from tasks.evaluation.perturbations import PERTURBATIONS
+from tasks.evaluation.predictions import predictions_table
 from tasks.imaging.encode import encode_png
-from tasks.manifests.parts import write_part
+from tasks.manifests.parts import write_part, write_table
 from tasks.manifests.schemas import FACES, IMAGES, SCORES, shard_name
 from tasks.manifests.stage import split_faces
 from tasks.params import Params
@@ -97,6 +101,11 @@ def make_workspace(root: Path, side: int = 32) -> Workspace:
     _training(workspace, split)
     _evaluation(workspace, random)
     _scoring(workspace, random)
+    times = workspace.reports / "timings"
+    for name in ("photos", "elsewhere"):
+        write_json(times / "crop" / f"{name}.json", {"seconds": 12.34, "images_per_second": 7.5})
+    write_json(times / "train.json", {"seconds": 75.0, "images_per_second": 31.2})
+    write_json(times / "score.json", {"archives": {"dump": {"seconds": 3661.0, "images_per_second": 55.0}}})
     return workspace
 
 
@@ -114,8 +123,6 @@ def _dataset(workspace: Workspace, name: str, labels: list[str], random: np.rand
         "inputs": len(images),
         "faces": len(faces),
         "status": {"ok": len(faces), "no_face": 1, "truncated": 2},
-        "seconds": 12.34,
-        "images_per_second": 7.5,
     }
     write_json(workspace.reports / "crop" / f"{name}.json", counts)
 
@@ -155,8 +162,6 @@ def _training(workspace: Workspace, split: dict[str, Any]) -> None:
         "left_out": {"head": 0, "probe": 7},
         "train_faces": faces["train"],
         "valid_faces": faces["valid"],
-        "seconds": 75.0,
-        "images_per_second": 31.2,
         "device": "a CPU",
     }
     write_json(workspace.reports / "train.json", report)
@@ -188,13 +193,34 @@ def _evaluation(workspace: Workspace, random: np.random.Generator) -> None:
         frames.append(rows.assign(p_fake=p_fake, logit=p_fake, **answers))
     train, valid, test = frames
     evaluation = evaluate(
-        train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100})
+        train, valid, test, THRESHOLD, 0.9, workspace.params.evaluate.model_copy(update={"bootstrap": 100}), _perturbed
     )
     write_json(workspace.reports / "evaluate.json", evaluation.report)
     folder = workspace.reports / "evaluate"
     folder.mkdir()
     for name, frame in evaluation.plots.items():
         frame.to_csv(folder / f"{name}.csv", index=False)
+    write_table(folder / "predictions.parquet", predictions_table(evaluation.predictions))
+    _explained(workspace, evaluation.predictions["face_id"].tolist()[:10])
+
+
+def _perturbed(rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """The later a perturbation comes, the less is left of what tells fakes from photographs."""
+    p_fake = rows["p_fake"].to_numpy(np.float32)
+    noise = np.random.default_rng(3).random(len(rows), np.float32)
+    steps = len(PERTURBATIONS)
+    return {each.name: p_fake + (noise - p_fake) * np.float32(step / steps) for step, each in enumerate(PERTURBATIONS)}
+
+
+def _explained(workspace: Workspace, face_ids: list[str]) -> None:
+    folder = workspace.reports / "explain"
+    (folder / "overlays").mkdir(parents=True)
+    (folder / "overlays/one.jpg").write_bytes(encode_png(np.zeros((8, 8, 3), np.uint8)))
+    faces = [{"face_id": face_id, "overlay": "overlays/one.jpg"} for face_id in face_ids]
+    faces.append({"face_id": "elsewhere", "overlay": "../../params.yaml"})
+    write_json(
+        folder / "explain.json", {"model_id": MODEL, "method": "exact", "unit": "", "scale": 1.0, "faces": faces}
+    )
 
 
 def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
@@ -216,8 +242,6 @@ def _scoring(workspace: Workspace, random: np.random.Generator) -> None:
         "fake_images": sum(face["is_fake"] for face in faces),
         "image_verdicts": {"fake": 20, "real": 20, "unsure": 3},
         "verdict": "max",
-        "seconds": 3661.0,
-        "images_per_second": 55.0,
     }
     report = {"model_id": MODEL, "threshold": THRESHOLD, "archives": {"dump": counts}}
     write_json(workspace.reports / "score.json", report)
