@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,10 @@ from flows.run_stage import run_stage
 from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS
 from tasks.params import CropParams
+from tasks.params.models import EXPLAIN_METHODS
 
 if TYPE_CHECKING:
     from tasks.detection.onepass import Face
-    from tasks.explanation.explainer import Method
 
 _CHOICES = ("errors", "borderline", "confident")
 
@@ -27,7 +27,12 @@ def explain(
         typer.Option("--from", metavar="KIND", help=f"Of the test faces, one of {', '.join(_CHOICES)}; repeatable."),
     ] = None,
     test: Annotated[bool, typer.Option("--test", help="All kinds of test faces, as the stage does.")] = False,
-    method: Annotated[str, typer.Option(help="exact, occlusion, or best: exact where the network allows it.")] = "best",
+    method: Annotated[
+        str, typer.Option(help=f"{', '.join(EXPLAIN_METHODS)}. best: exact where there is one.")
+    ] = "best",
+    layer: Annotated[
+        str | None, typer.Option(help="Convolution of gradcam, hirescam and features; by default the last.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help=NAMED_MODEL)] = None,
     out: Annotated[
         Path | None,
@@ -48,22 +53,23 @@ def explain(
         raise typer.BadParameter(f"--from {wrong[0]}: is none of {', '.join(_CHOICES)}")
     chosen = _method(method)
     if images:
-        explain_images(images, chosen, model, out or Path("explained.png"))
+        explain_images(images, chosen, model, layer, out or Path("explained.png"))
         return
     kinds = list(_CHOICES) if test else list(of or ())
-    report = run_stage("explain", params_file=params, kinds=kinds, method=chosen, out=out, model=model, most=faces)
+    wanted = {"kinds": kinds, "method": chosen, "layer": layer, "out": out, "model": model, "most": faces}
+    report = run_stage("explain", params_file=params, **wanted)
     counts = ", ".join(f"{count} {kind}" for kind, count in report["kinds"].items())
     typer.echo(f"{counts}; by {report['method']}: {report['out']}")
 
 
-def explain_images(images: list[str], method: Method | None, model: str | None, out: Path) -> None:
+def explain_images(images: list[str], method: str | None, model: str | None, layer: str | None, out: Path) -> None:
     """Write one picture of all faces in image files with their evidence; says of each what it says."""
     supervise(repeats=True)
     from tasks.explanation.explainer import explainer_of
     from tasks.explanation.sheet import write_faces
     from tasks.scoring.card import model_named
 
-    explainer, notices = explainer_of(model_named(model, MODEL)), _notices(model)
+    explainer, notices = explainer_of(model_named(model, MODEL), layer), _notices(model)
     crop = explainer.card.crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
     named: list[tuple[str, Face]] = []
     failures = 0
@@ -94,7 +100,7 @@ def _notices(model: str | None) -> list[str]:
     return list(notices(card_at(url), packaged=is_packaged(url)))
 
 
-def _method(name: str) -> Any:
-    if name not in ("best", "exact", "occlusion"):
-        raise typer.BadParameter(f"--method {name}: is none of best, exact, occlusion")
+def _method(name: str) -> str | None:
+    if name not in EXPLAIN_METHODS:
+        raise typer.BadParameter(f"--method {name}: is none of {', '.join(EXPLAIN_METHODS)}")
     return None if name == "best" else name

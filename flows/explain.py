@@ -11,7 +11,7 @@ from prefect import flow
 
 from flows.runners import as_task
 from flows.workspace import FACES, MODEL, REPORTS
-from tasks.explanation.explainer import Method, explainer_of
+from tasks.explanation.explainer import explainer_of
 from tasks.explanation.stage import CHOICES, choose, read_predictions, write_explained
 from tasks.params import load_params
 from tasks.scoring.card import model_named
@@ -23,9 +23,10 @@ OUT = REPORTS / "explain"
 def explain(
     params_file: Path,
     kinds: Sequence[str] = tuple(CHOICES),
-    method: Method | None = None,
+    method: str | None = None,
     out: Path | None = None,
     model: str | None = None,
+    layer: str | None = None,
     most: int | None = None,
 ) -> dict[str, Any]:
     """Write sheets, arrays and explain.json of at most `most` test faces of each of `kinds`, keys of CHOICES.
@@ -34,7 +35,7 @@ def explain(
     the settings count. Returns what explain.json says, and `out`.
     """
     settings = load_params(params_file).explain
-    explainer = explainer_of(model_named(model, MODEL))
+    explainer = explainer_of(model_named(model, MODEL), layer)
     rows = read_predictions(REPORTS / "evaluate" / "predictions.parquet")
     number = settings.faces if most is None else most
     chosen = choose(rows, explainer.card.threshold, kinds, number, FACES)

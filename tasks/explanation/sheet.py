@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from tasks.detection.onepass import Face
 from tasks.explanation.colours import FAKE, REAL, overlay, plain, scale_of
-from tasks.explanation.explainer import LEAST, METHODS, UNITS, Explained
+from tasks.explanation.explainer import Explained
+from tasks.explanation.methods import EXACT, METHODS
 from tasks.imaging.resize import resize_to
 from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write
@@ -20,9 +22,10 @@ from tasks.params.files import atomic_write
 Pixels = NDArray[np.uint8]
 
 SIDE = 192  # pixels of a face
-GAP, TEXT, LEGEND = 10, 40, 44
+GAP, TEXT, LEGEND = 10, 40, 28
 ACROSS = 2  # faces in a row, each with two pictures of its evidence
-LETTERS = 74
+LETTERS, LETTER = 84, 7  # of a name, and pixels of one
+MOST = 2000  # letters of the legend
 PAPER, INK, MUTED = 255, (30, 30, 30), (105, 105, 105)
 _FORMATS = (".png", ".jpg", ".jpeg")
 
@@ -55,19 +58,32 @@ def write_faces(path: Path, named: Sequence[tuple[str, Face]], explained: Sequen
         for (name, face), each in zip(named, explained, strict=True)
     ]
     if shown:
-        write_sheet(path, shown, scale_of([each.map for each in explained], LEAST[explained[0].method]))
+        write_sheet(path, shown, shared_scale(explained))
+
+
+def shared_scale(explained: Sequence[Explained]) -> float:
+    """Return the strength that gets the full colour on a sheet of these faces, explained by one method."""
+    maps = [shown for each in explained for shown in (each.map, *(panel for _, panel in each.panels))]
+    return scale_of(maps, METHODS[explained[0].method].least if explained else 1.0)
 
 
 def sheet(faces: Sequence[Shown], scale: float, note: str = "") -> Pixels:
-    """Return the sheet (height, width, 3) RGB: face, face with evidence, evidence alone; the legend below."""
-    across = min(ACROSS, max(len(faces), 1))
+    """Return the sheet (height, width, 3) RGB: face, face with evidence, evidence alone; the legend below.
+
+    A face with several maps has them side by side instead, each over the face.
+    """
+    panels = max((len(face.explained.panels) for face in faces), default=0)
+    across = 1 if panels else min(ACROSS, max(len(faces), 1))
     down = -(-len(faces) // across)
-    tile = (TEXT + SIDE + GAP, 3 * SIDE + 3 * GAP)
-    paper = np.full((GAP + down * tile[0] + LEGEND, GAP + across * tile[1], 3), PAPER, np.uint8)
+    tile = (TEXT + SIDE + GAP, (1 + panels if panels else 3) * (SIDE + GAP))
+    width = GAP + across * tile[1]
+    said = _said(faces[0].explained.method if faces else EXACT, scale, note, width // LETTER)
+    legend = LEGEND + 18 * len(said)
+    paper = np.full((GAP + down * tile[0] + legend, width, 3), PAPER, np.uint8)
     for place, face in enumerate(faces):
         top, left = GAP + place // across * tile[0], GAP + place % across * tile[1]
         _draw(paper[top : top + tile[0], left : left + tile[1]], face, scale)
-    _legend(paper[-LEGEND:], faces, scale, note)
+    _legend(paper[-legend:], said)
     return paper
 
 
@@ -77,24 +93,39 @@ def _place(face: Face) -> str:
 
 
 def _draw(tile: Pixels, face: Shown, scale: float) -> None:
-    crop = resize_to(face.crop, SIDE)
-    pictures = (crop, overlay(crop, face.explained.map, scale), plain(face.explained.map, SIDE, scale))
-    for place, picture in enumerate(pictures):
+    for place, (caption, picture) in enumerate(_pictures(face, scale)):
         left = place * (SIDE + GAP)
         tile[TEXT : TEXT + SIDE, left : left + SIDE] = picture
-    tile[TEXT + SIDE - 1, 2 * (SIDE + GAP) : 2 * (SIDE + GAP) + SIDE] = 220
+        tile[TEXT + SIDE - 1, left : left + SIDE] = 220
+        if caption:
+            strip = tile[TEXT + SIDE - 16 : TEXT + SIDE, left : left + SIDE]
+            strip[:] = PAPER
+            _write(strip, _plain(caption, 26), 2, 11, INK)
     _write(tile, _plain(face.name), 0, 14, INK)
     _write(tile, _plain(face.said), 0, 32, MUTED)
 
 
-def _legend(strip: Pixels, faces: Sequence[Shown], scale: float, note: str) -> None:
+def _pictures(face: Shown, scale: float) -> list[tuple[str, Pixels]]:
+    crop, explained = resize_to(face.crop, SIDE), face.explained
+    if explained.panels:
+        return [("", crop), *((caption, overlay(crop, panel, scale)) for caption, panel in explained.panels)]
+    return [("", crop), ("", overlay(crop, explained.map, scale)), ("", plain(explained.map, SIDE, scale))]
+
+
+def _said(method: str, scale: float, note: str, letters: int) -> list[str]:
+    """Return the lines of the legend: what the colours mean, and what is known of the method."""
+    about = METHODS[method]
+    texts = [f"Full colour: {scale:.2f} {about.unit}.", f"{method}: {about.says}.", about.note, note]
+    return [line for text in texts if text for line in textwrap.wrap(_plain(text, MOST), letters)]
+
+
+def _legend(strip: Pixels, said: Sequence[str]) -> None:
     for left, colour in ((GAP, FAKE), (GAP + 150, REAL)):
         strip[8:18, left : left + 10] = colour
     _write(strip, "evidence for fake", GAP + 16, 17, INK)
     _write(strip, "evidence for real", GAP + 166, 17, INK)
-    method = faces[0].explained.method if faces else "exact"
-    _write(strip, f"full colour: {scale:.2f} {UNITS[method]}", GAP + 310, 17, MUTED)
-    _write(strip, _plain(f"{method}: {METHODS[method]}{'. ' if note else ''}{note}", 160), GAP, 36, MUTED)
+    for line, text in enumerate(said):
+        _write(strip, text, GAP, 36 + 18 * line, MUTED)
 
 
 def _write(tile: Pixels, text: str, x: int, y: int, colour: tuple[int, int, int]) -> None:

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.evaluation.notable import ALARM, BORDERLINE, CONFIDENT, MISSED, notable
-from tasks.explanation.colours import overlay, scale_of
-from tasks.explanation.explainer import LEAST, UNITS, Explained, Explainer, Method
-from tasks.explanation.sheet import Shown, write_sheet
+from tasks.explanation.colours import overlay
+from tasks.explanation.explainer import Explained, Explainer
+from tasks.explanation.methods import METHODS
+from tasks.explanation.sheet import Shown, shared_scale, write_sheet
 from tasks.imaging.resize import resize_to
 from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write, write_json
@@ -61,7 +62,7 @@ def choose(rows: pd.DataFrame, threshold: float, wanted: Sequence[str], most: in
 
 
 def write_explained(
-    chosen: Chosen, explainer: Explainer, method: Method | None, out: Path, *, pictures: bool
+    chosen: Chosen, explainer: Explainer, method: str | None, out: Path, *, pictures: bool
 ) -> dict[str, Any]:
     """Explain the chosen faces and write into the folder `out` what explain.json, which is returned, describes.
 
@@ -69,13 +70,13 @@ def write_explained(
     """
     explained = explainer.explain(chosen.crops, method)
     used = explained[0].method if explained else (method or explainer.methods[0])
-    scale = scale_of([each.map for each in explained], LEAST[used])
+    scale = shared_scale(explained)
     for kind, places in chosen.kinds.items():
         if places:
             write_sheet(out / f"{kind}.png", [_shown(chosen, explained, place) for place in places], scale)
             _write_arrays(out / f"{kind}.npz", chosen, explained, places)
     kinds = {kind: len(places) for kind, places in chosen.kinds.items()}
-    report: dict[str, Any] = {"model_id": explainer.card.model_id, "method": used, "unit": UNITS[used]}
+    report: dict[str, Any] = {"model_id": explainer.card.model_id, "method": used, "unit": METHODS[used].unit}
     report |= {"scale": round(scale, 6), "kinds": kinds}
     shown = zip(chosen.rows["face_id"], chosen.crops, explained, strict=True) if pictures else ()
     faces = [{"face_id": face_id, "overlay": _write_picture(crop, each, scale, out)} for face_id, crop, each in shown]

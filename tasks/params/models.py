@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +23,21 @@ Keep = Literal["largest", "all", "centre", "most_confident"]
 Verdict = Literal["max", "mean", "largest"]
 ThresholdRule = Literal["balanced", "false_alarm"]
 Precision = Literal["f32", "bf16"]
+ExplainMethod = Literal[
+    "best",
+    "exact",
+    "occlusion",
+    "shap",
+    "cam",
+    "gradcam",
+    "gradcam10",
+    "hirescam",
+    "guided",
+    "guided_gradcam",
+    "integrated",
+    "features",
+]
+EXPLAIN_METHODS: tuple[str, ...] = get_args(ExplainMethod)
 
 
 class ArchiveParams(Frozen):
@@ -161,8 +176,8 @@ class ExplainParams(Frozen):
 
     # Of each kind: missed fakes, false alarms, borderline, confident. 0: none.
     faces: int = Field(24, ge=0, le=1000)
-    # `best`: the exact map where the network has one, else occlusion.
-    method: Literal["best", "exact", "occlusion"] = "best"
+    # `best`: the exact map where the network has one, else occlusion. The others: docs/guides/explanations.md.
+    method: ExplainMethod = "best"
 
 
 class CompareParams(Frozen):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.explanation.colours import FAKE, REAL, overlay, plain, scale_of
 from tasks.explanation.explainer import Explained
 from tasks.explanation.occlusion import fill, occlusion_map
+from tasks.explanation.shapley import shap_map
 from tasks.explanation.sheet import SIDE, Shown, sheet, write_sheet
 from tasks.params import FauxfaceError
 
@@ -43,6 +44,18 @@ def test_occlusion_finds_a_planted_square_and_little_else() -> None:
     assert inside > 20 * np.abs(found[48:, :48]).mean()
     assert inside > 0, "what makes a face fake is positive"
     assert occlusion_map(crop, lambda crops: -fineness(crops))[PLANTED].mean() == pytest.approx(-inside)
+
+
+def test_shap_finds_a_planted_square_and_adds_up() -> None:
+    crop = face()
+    crop[PLANTED] = np.random.default_rng(1).integers(0, 256, crop[PLANTED].shape, np.uint8)
+    found, left = shap_map(crop, fineness)
+    assert found.sum() + left == pytest.approx(float(fineness(crop[np.newaxis])[0]), rel=1e-3)
+    row, column = np.unravel_index(found.argmax(), found.shape)
+    assert 18 <= row < 46, "a part that is hidden may have some of it"
+    assert 58 <= column < 86
+    assert found[PLANTED].mean() > 10 * np.abs(found[48:, :48]).mean()
+    assert shap_map(crop, lambda crops: -fineness(crops))[0][PLANTED].sum() < 0
 
 
 def test_every_pixel_is_hidden_by_some_window() -> None:
