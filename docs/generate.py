@@ -1,10 +1,12 @@
-"""Write docs/reference/commands.md from the command line itself: `python docs/generate.py`, as `make docs` does.
+"""Write what the reference has from the code itself: `python docs/generate.py`, as `make docs` does.
 
-A test compares the committed page with what this writes, so a command or an option cannot stay undocumented.
+The page of commands comes from the command line, the JSON Schemas of reports/*.json from the shapes that the report
+reads them by. A test compares what is committed with what this writes, so nothing of it can stay undocumented.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ from typing import Any
 import typer
 
 PAGE = Path(__file__).parent / "reference" / "commands.md"
+SCHEMAS = Path(__file__).parent / "reference" / "schemas"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
 HEAD = """# Commands
 
 Generated from the command line (`make docs`); `fauxface COMMAND --help` prints the same.
@@ -27,6 +31,21 @@ def page() -> str:
     from flows.cli import app
 
     return "\n".join([HEAD, *_command(typer.main.get_command(app), "fauxface")]).rstrip() + "\n"
+
+
+def schemas() -> dict[str, str]:
+    """Return the JSON Schemas of the reports, by the names of their files."""
+    from tasks.reporting import shapes
+
+    found = {
+        "crop": shapes.CropReport,
+        "split": shapes.SplitReport,
+        "train": shapes.TrainReport,
+        "evaluate": shapes.EvaluateReport,
+        "score": shapes.ScoreReport,
+    }
+    described = {name: {"$schema": DRAFT, **shape.model_json_schema()} for name, shape in found.items()}
+    return {f"{name}.json": json.dumps(each, indent=1, sort_keys=True) + "\n" for name, each in described.items()}
 
 
 def _command(command: Any, name: str) -> Iterator[str]:
@@ -62,3 +81,6 @@ def _row(parameter: Any) -> str:
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
     PAGE.write_text(page(), encoding="utf-8")
+    SCHEMAS.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (SCHEMAS / name).write_text(text, encoding="utf-8")

@@ -54,6 +54,11 @@ def test_every_column_of_the_predictions_is_described_as_its_schema_does() -> No
     ]
 
 
+def test_the_schemas_are_those_of_the_reports() -> None:
+    found = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "reference/schemas").iterdir()}
+    assert found == _generator().schemas()
+
+
 def test_the_page_of_commands_is_that_of_the_command_line() -> None:
     assert _text("reference/commands.md") == _generator().page()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # type: ignore[import-untyped]
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -129,6 +130,15 @@ def test_the_scores_are_a_hive_partitioned_data_set(workspace: Workspace) -> Non
 def test_the_report_says_what_the_stages_counted(workspace: Workspace) -> None:
     page = (workspace / "reports/index.html").read_text()
     assert all(name in page for name in ("ffhq", "dfdc", "omi", "faulty", "unsafe_path"))
+
+
+@pytest.mark.parametrize("report", ["crop/ffhq", "split", "train", "evaluate", "score"])
+def test_reports_are_as_their_schemas_say_and_hold_no_times(workspace: Workspace, project: Path, report: str) -> None:
+    content = json.loads((workspace / f"reports/{report}.json").read_text())
+    schema = json.loads((project / f"docs/reference/schemas/{report.split('/')[0]}.json").read_text())
+    jsonschema.validate(content, schema)
+    assert '"seconds"' not in json.dumps(content)
+    assert json.loads((workspace / f"reports/timings/{report}.json").read_text())
 
 
 def test_a_scored_crop_is_the_crop_that_was_trained_on(workspace: Workspace, dumps: Dumps) -> None:
