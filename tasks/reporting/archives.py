@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,15 +11,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tasks.params import ArchiveParams, FauxfaceError
 from tasks.reporting.curves import scored_plot
 from tasks.reporting.failures import Failures, failures, read_columns
 from tasks.reporting.inputs import Inputs
+from tasks.reporting.pictures import thumbnail
 from tasks.reporting.plots import Plot
 from tasks.reporting.shapes import ArchiveScores
+from tasks.scoring.suspicious import read_faces
+from tasks.sources import open_source
+from tasks.sources.place import is_local
 
 SUSPICIOUS = 12
+SIDE = 128  # pixels of their pictures
 BINS = 20
 COLUMNS = [
+    "index",
+    "image_id",
+    "landmarks",
+    "rotation",
     "member",
     "face_index",
     "n_faces",
@@ -50,6 +60,7 @@ class Archive:
     plot: Plot | None
     faces_in_parts: int
     missing: str | None
+    pictures: tuple[str | None, ...] = ()  # of `suspicious`, where the dump is at hand and unchanged
 
 
 def archives(inputs: Inputs) -> list[Archive]:
@@ -57,10 +68,27 @@ def archives(inputs: Inputs) -> list[Archive]:
     if inputs.score is None:
         return []
     threshold = inputs.score.threshold
-    return [
+    sources = inputs.params.score.archives
+    found = [
         _archive(name, counts, _parts(inputs.data, counts.scores), threshold, number)
         for number, (name, counts) in enumerate(inputs.score.archives.items())
     ]
+    return [
+        replace(each, pictures=_pictures(sources[each.name], each.suspicious)) if each.name in sources else each
+        for each in found
+    ]
+
+
+def _pictures(archive: ArchiveParams, rows: Sequence[dict[str, Any]]) -> tuple[str | None, ...]:
+    """Return the faces of rows as data URIs, read again from a local dump; none where it is not there any more."""
+    if not rows or not is_local(archive.source) or not Path(archive.source).expanduser().exists():
+        return ()
+    try:
+        with open_source(archive.source, encoding=archive.encoding) as source:
+            crops = read_faces(source, rows, SIDE)
+    except (FauxfaceError, OSError):
+        return ()
+    return tuple(None if isinstance(crop, str) else thumbnail(crop, SIDE) for crop in crops)
 
 
 def _parts(data: Path, scores: str) -> list[Path]:
