@@ -136,7 +136,7 @@ def _measured(maps: list[Map], composites: list[Composite]) -> Found:
 
 
 def _one(evidence: Map, each: Composite) -> tuple[bool, bool, float]:
-    on = each.parts[each.replaced].any(axis=0)
+    on = np.asarray(each.parts[each.replaced].any(axis=0))
     # One position of the last maps is many pixels: their middle counts.
     highest = np.argwhere(evidence >= evidence.max() - 1e-9)
     row, column = highest.mean(axis=0).round().astype(int).tolist()
