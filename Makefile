@@ -58,7 +58,7 @@ lint: $(STAMP) ## Check style and types
 
 docs: $(STAMP) ## Write the reference of commands and build the documentation into site/
 	python docs/generate.py
-	python -m mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet
 
 # Its card has the yardstick's table if `fauxface sources` was run in reference/ before.
 reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_DATA (about 40 minutes on 2 cores)

@@ -15,7 +15,7 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fauxface.api import FacePrediction, Model, Prediction, faces, load_model, read_scores, score
+    from fauxface.api import FacePrediction, Model, Prediction, explain, faces, load_model, read_scores, score
     from tasks.detection.detector import FaceDetector
     from tasks.params.errors import FauxfaceError
     from tasks.sources import open_source
@@ -29,6 +29,7 @@ _WHERE = {
     "FauxfaceError": "tasks.params.errors",
     "Model": _API,
     "Prediction": _API,
+    "explain": _API,
     "faces": _API,
     "load_model": _API,
     "open_source": "tasks.sources",
@@ -43,6 +44,7 @@ __all__ = [
     "Model",
     "Prediction",
     "__version__",
+    "explain",
     "faces",
     "load_model",
     "open_source",

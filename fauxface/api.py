@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.detection.onepass import Face
+    from tasks.explanation.explainer import Explained
 
 Image = str | Path | NDArray[np.uint8]
 WORKSPACE_MODEL = Path("data/model")
@@ -98,7 +99,7 @@ class Model:
         Raises:
             FauxfaceError: an array is no RGB picture. A file that cannot be read is a prediction with its status.
         """
-        several = [images] if isinstance(images, (str, Path, np.ndarray)) else images
+        several = _several(images)
         judge = Judge.of(self.card, threshold)
         crop = self.card.crop
         results = faces_of((_member(image) for image in several), crop, "all", shared_detector(crop), 0)
@@ -154,6 +155,34 @@ def faces(
         yield from faces_of(members, settings, keep, detector, threads)
 
 
+def explain(
+    images: Image | Iterable[Image], out: str | Path | None = None, *, model: str | Path | None = None,
+    method: str | None = None,
+) -> list[list[Explained]]:  # fmt: skip
+    """Say where in the faces of images the evidence lies; returns for each image what was found in each of its faces.
+
+    Args:
+        images: as for `Model.predict`.
+        out: a picture (.png, .jpg) to draw all faces into.
+        model: as for `load_model`; a folder on this machine.
+        method: as `fauxface explain --method` has them; by default exact where the network has such a map.
+
+    Raises:
+        FauxfaceError: there is no such model, or the method does not suit it.
+    """
+    from tasks.explanation.explainer import explainer_of
+    from tasks.explanation.sheet import write_faces
+
+    explainer = explainer_of(model_named(None if model is None else str(model), WORKSPACE_MODEL))
+    found = list(faces(_several(images), crop=explainer.card.crop))
+    named = [(result.member, face) for result in found for face in result.faces]
+    explained = explainer.explain([face.rgb for _, face in named], method)
+    if out is not None:
+        write_faces(Path(out), named, explained)
+    stream = iter(explained)
+    return [[next(stream) for _ in result.faces] for result in found]
+
+
 def score(
     source: str | Path, out: str | Path = SCORES, *, model: str | Path | None = None,
     settings: ScoreParams | None = None,
@@ -201,6 +230,10 @@ def read_scores(scores: str | Path = SCORES, scoring: str | None = None) -> pd.D
 
     frame: pd.DataFrame = find_one(ledger(ScoreStore(str(scores))), scoring).folder.read().to_pandas()
     return frame
+
+
+def _several(images: Image | Iterable[Image]) -> Iterable[Image]:
+    return [images] if isinstance(images, (str, Path, np.ndarray)) else images
 
 
 def _member(image: Image) -> Member:

@@ -13,12 +13,13 @@ from prefect import flow
 
 from flows.runners import as_task, progress_bar, threads_of
 from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
-from tasks.evaluation.evaluate import Evaluation
+from tasks.evaluation.evaluate import Evaluation, rounded
 from tasks.evaluation.evaluate import evaluate as measure
 from tasks.evaluation.frames import require_its_split, scored_rows, training_rows
 from tasks.evaluation.grid import perturbed_scores
 from tasks.evaluation.perturbations import PERTURBATIONS
 from tasks.evaluation.predictions import predictions_table
+from tasks.evaluation.shortcuts import audit
 from tasks.manifests.parts import write_table
 from tasks.params import load_params
 from tasks.params.files import atomic_write
@@ -43,14 +44,17 @@ def evaluate(params_file: Path) -> dict[str, Any]:
         with progress_bar("evaluate, perturbed", len(rows) * len(PERTURBATIONS)) as bar:
             return perturbed_scores(rows, FACES, classifier, workers, bar.update)
 
-    evaluation = figures(features, valid, test, card.threshold, card.threshold_false_alarm, params.evaluate, perturb)
-    _write(evaluation, time.monotonic() - started)
-    return evaluation.report
+    thresholds = (card.threshold, card.threshold_false_alarm)
+    evaluation = figures(features, valid, test, *thresholds, params.evaluate, perturb)
+    leaks = as_task(audit, "audit-shortcuts")(features, test, params.evaluate, card.crop.reencode)
+    report = {**evaluation.report, "shortcuts": rounded(leaks)}
+    _write(evaluation, report, time.monotonic() - started)
+    return report
 
 
-def _write(evaluation: Evaluation, seconds: float) -> None:
+def _write(evaluation: Evaluation, report: dict[str, Any], seconds: float) -> None:
     for name, frame in evaluation.plots.items():
         with atomic_write(REPORTS / "evaluate" / f"{name}.csv") as temp:
             frame.to_csv(temp, index=False)
     write_table(REPORTS / "evaluate" / "predictions.parquet", predictions_table(evaluation.predictions))
-    write_report(REPORTS, "evaluate", {**evaluation.report, "seconds": round(seconds, 2)})
+    write_report(REPORTS, "evaluate", {**report, "seconds": round(seconds, 2)})

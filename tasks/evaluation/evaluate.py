@@ -92,7 +92,7 @@ def evaluate(
     sets = {main: at_home if len(at_home) else rows, **datasets, **cross}
     plots = {**plot_frames(sets, main, threshold), "bands": bands_frame(in_bands)}
     plots |= {"grid": grid_frame(found)} if found else {}
-    return Evaluation(_rounded(report), plots, rows)
+    return Evaluation(rounded(report), plots, rows)
 
 
 def _large_sets(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -126,12 +126,12 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in record.items()} for record in records]
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Return plain Python numbers with six decimals, so that the report's bytes do not hang on the last bit."""
     if isinstance(value, Mapping):
-        return {key: _rounded(inner) for key, inner in value.items()}
+        return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_rounded(inner) for inner in value]
+        return [rounded(inner) for inner in value]
     if isinstance(value, np.generic):
         value = value.item()
     return round(value, 6) if isinstance(value, float) else value

@@ -357,6 +357,36 @@ class Grid(Shape):
     sets: dict[str, GridSet]
 
 
+class Fact(Shape):
+    """What a fact of the file tells alone, and what the trivial baseline loses without it."""
+
+    fact: str
+    alone: float
+    drop: float | None
+    interval: Interval = None
+
+
+class Pair(Shape):
+    """The fakes of one source against the reals of one, by the trivial baseline."""
+
+    fakes: str
+    reals: str
+    n: int
+    roc_auc: float
+    interval: Interval = None
+    flagged: bool
+    facts: list[Fact] = []
+    advice: str = ""
+
+
+class Shortcuts(Shape):
+    """The shortcut audit: facts over all test faces, and pairs of sources, the worst first."""
+
+    facts: list[Fact] = []
+    pairs: list[Pair] = []
+    left_out: int = 0
+
+
 class EvaluateReport(Shape):
     """reports/evaluate.json."""
 
@@ -371,7 +401,7 @@ class EvaluateReport(Shape):
     by_source: dict[str, SourcesOfClass] = {}
     bands: dict[str, dict[str, list[Band]]] = {}
     grid: Grid | None = None
-    shortcuts: dict[str, Any] | None = None
+    shortcuts: Shortcuts | None = None
 
     @property
     def main(self) -> Measured:

@@ -157,7 +157,7 @@ def settings(dumps: Dumps) -> dict[str, Any]:
         "crop": {"size": 48, "shard": 4},
         "split": {"seed": 3, "valid": 0.25, "test": 0.25},
         "train": {"recipe": "small.yaml", "seed": 1},
-        "evaluate": {"bootstrap": 100},
+        "evaluate": {"bootstrap": 100, "perturbed": 10},
         "score": {"shard": 4, "archives": {"faulty": {"source": str(dumps.faulty())}}},
     }
 

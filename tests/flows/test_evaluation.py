@@ -49,7 +49,7 @@ def workspace(
             "crop": {"size": 64},
             "split": {"seed": 3, "valid": 0.25, "test": 0.25},
             "train": {"recipe": str(folder / "recipe.yaml"), "seed": 1},
-            "evaluate": {"bootstrap": 100},
+            "evaluate": {"bootstrap": 100, "perturbed": 10},
             "score": {},
         }
     )

@@ -49,7 +49,7 @@ def params(dumps: Dumps) -> dict[str, Any]:
         "crop": {"size": 64, "shard": 50},
         "split": {"seed": 3, "valid": 0.2, "test": 0.2},
         "train": {"recipe": "cnn3", "epochs": 1, "seed": 1},
-        "evaluate": {"bootstrap": 100},
+        "evaluate": {"bootstrap": 100, "perturbed": 10},
         "explain": {"faces": 3},
         "score": {"archives": {"faulty": {"source": str(dumps.faulty())}}},
     }
@@ -184,11 +184,11 @@ def test_a_second_repro_does_nothing_and_each_change_reruns_what_depends_on_it(
 ) -> None:
     assert workspace.repro() == []
 
-    workspace.write_params({**params, "evaluate": {"bootstrap": 120}})
+    workspace.write_params({**params, "evaluate": {"bootstrap": 120, "perturbed": 10}})
     assert workspace.repro() == ["evaluate", "report"]
 
     more = {**params["datasets"], "omi_more": {**params["datasets"]["omi"], "source": str(dumps.omi(6))}}
-    workspace.write_params({**params, "datasets": more, "evaluate": {"bootstrap": 120}})
+    workspace.write_params({**params, "datasets": more, "evaluate": {"bootstrap": 120, "perturbed": 10}})
     ran = workspace.repro()
     assert [stage for stage in ran if stage.startswith("crop@")] == ["crop@omi_more"]
 

@@ -28,7 +28,7 @@ def workspace(dumps: Dumps, new_workspace: Callable[[dict[str, Any]], Workspace]
             "crop": {"size": 256},
             "split": {"seed": 1, "valid": 0.2, "test": 0.2},
             "train": {"recipe": "cnn3", "epochs": None, "weights": None},
-            "evaluate": {"bootstrap": 100},
+            "evaluate": {"bootstrap": 100, "perturbed": 10},
             "explain": {},
             "score": {"archives": {}},
         }
