@@ -39,6 +39,9 @@ def explain(
         typer.Option(help="Picture (.png, .jpg) of the images; folder of the test faces' sheets.", show_default=False),
     ] = None,
     faces: Annotated[int | None, typer.Option(min=1, help="Test faces of each kind.", show_default=False)] = None,
+    checked: Annotated[
+        bool, typer.Option("--check", help="Check on some of the test faces whether to believe the maps.")
+    ] = False,
     params: Annotated[Path, typer.Option("--params", help="The settings of the workspace.")] = PARAMS,
 ) -> None:
     """Draw where in faces the evidence lies: orange speaks for fake, blue for real.
@@ -55,11 +58,23 @@ def explain(
     if images:
         explain_images(images, chosen, model, layer, out or Path("explained.png"))
         return
+    from tasks.explanation.check_text import check_lines
+
     kinds = list(_CHOICES) if test else list(of or ())
-    wanted = {"kinds": kinds, "method": chosen, "layer": layer, "out": out, "model": model, "most": faces}
+    wanted = {
+        "kinds": kinds,
+        "method": chosen,
+        "layer": layer,
+        "out": out,
+        "model": model,
+        "most": faces,
+        "checked": checked,
+    }
     report = run_stage("explain", params_file=params, **wanted)
     counts = ", ".join(f"{count} {kind}" for kind, count in report["kinds"].items())
     typer.echo(f"{counts}; by {report['method']}: {report['out']}")
+    for line in check_lines(report["checks"]):
+        typer.echo(line)
 
 
 def explain_images(images: list[str], method: str | None, model: str | None, layer: str | None, out: Path) -> None:

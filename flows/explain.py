@@ -28,11 +28,13 @@ def explain(
     model: str | None = None,
     layer: str | None = None,
     most: int | None = None,
+    checked: bool = False,
 ) -> dict[str, Any]:
     """Write sheets, arrays and explain.json of at most `most` test faces of each of `kinds`, keys of CHOICES.
 
     With all kinds, into reports/explain, each face gets a picture for the page as well. Without `method` and `most`
-    the settings count. Returns what explain.json says, and `out`.
+    the settings count. `checked`: with the checks of whether the maps can be believed. Returns what explain.json says,
+    and `out`.
     """
     settings = load_params(params_file).explain
     explainer = explainer_of(model_named(model, MODEL), layer)
@@ -45,4 +47,7 @@ def explain(
         shutil.rmtree(folder)  # what stands there is of another model
     wanted = method or (None if settings.method == "best" else settings.method)
     write = as_task(write_explained, "explain-faces")
-    return {**write(chosen, explainer, wanted, folder, pictures=whole), "out": str(folder)}
+    return {
+        **write(chosen, explainer, wanted, folder, pictures=whole, checked=checked or settings.check),
+        "out": str(folder),
+    }

@@ -112,6 +112,11 @@ class Explainer:
         return self._classifier.p_fake(np.stack(crops)) if len(crops) else np.empty(0, np.float32)
 
     @property
+    def keras_model(self) -> keras.Model:
+        """The Keras form that the methods of Keras explain by."""
+        return self._keras.network.model
+
+    @property
     def size(self) -> int:
         """Pixels of the network's input."""
         return self._size

@@ -32,7 +32,7 @@ class KerasMaps:
 
     def __init__(self, network: Network, layer: str | None = None) -> None:
         """Explain by `network`; raises FauxfaceError where it has no convolution of the name `layer`."""
-        self._network = network
+        self.network = network
         if layer is not None and layer not in network.convolutions:
             raise FauxfaceError(f"--layer {layer}: is no convolution; there are {', '.join(network.convolutions)}.")
         self._layer = layer or network.convolutions[-1]
@@ -49,10 +49,10 @@ class KerasMaps:
 
     def cam(self, face: Pixels) -> Found:
         """Zhou et al., 2016: raises FauxfaceError where the verdict is not on the means of the last maps alone."""
-        dense = linear_layer(self._network.model)
-        maps, _ = self._maps_and_gradients(face, self._network.convolutions[-1])
+        dense = linear_layer(self.network.model)
+        maps, _ = self._maps_and_gradients(face, self.network.convolutions[-1])
         kernel, bias = (np.asarray(ops.convert_to_numpy(weight), np.float64) for weight in dense.weights)
-        pooled = any(isinstance(each, layers.GlobalAveragePooling2D) for each in self._network.model.layers)
+        pooled = any(isinstance(each, layers.GlobalAveragePooling2D) for each in self.network.model.layers)
         if not pooled or kernel.shape != (maps.shape[-1], 1):
             raise FauxfaceError(
                 "--method cam: the verdict is not on the means of the last maps; take exact or gradcam."
@@ -65,7 +65,7 @@ class KerasMaps:
 
     def gradcam10(self, face: Pixels) -> Found:
         """Grad-CAM of each of the last convolutions."""
-        names = self._network.convolutions[: -LAST - 1 : -1]
+        names = self.network.convolutions[: -LAST - 1 : -1]
         panels = tuple((name, self._gradcam(face, name)) for name in names)
         return Found(self._logit(face), panels[0][1], panels=panels)
 
@@ -87,7 +87,7 @@ class KerasMaps:
     def integrated(self, face: Pixels) -> Found:
         """Sundararajan et al., 2017, from the blurred face, whose logit is the constant."""
         start = cv2.GaussianBlur(face, (0, 0), face.shape[0] / BLUR).astype(np.float32)
-        way = Way(self._network, start, face.astype(np.float32))
+        way = Way(self.network, start, face.astype(np.float32))
         while not way.close_enough() and len(way.widths) < MOST_STEPS:
             way.refine()
         values = way.integral().sum(axis=-1)
@@ -102,7 +102,7 @@ class KerasMaps:
         return Found(self._logit(face), parts.sum(axis=-1), panels=panels)
 
     def _logit(self, face: NDArray[np.generic]) -> float:
-        logits = self._network.logits(ops.convert_to_tensor(face[np.newaxis].astype(np.float32)))
+        logits = self.network.logits(ops.convert_to_tensor(face[np.newaxis].astype(np.float32)))
         return float(np.asarray(ops.convert_to_numpy(logits))[0])
 
     def _gradcam(self, face: Pixels, name: str) -> Map:
@@ -111,19 +111,19 @@ class KerasMaps:
 
     def _maps_and_gradients(self, face: Pixels, name: str) -> tuple[Map, Map]:
         """Return the maps (h, w, channels) that the convolution `name` leads to, and the logit's gradients there."""
-        seen = self._network.activated(name)
+        seen = self.network.activated(name)
         pixels = face[np.newaxis].astype(np.float32)
-        maps = self._network.maps(pixels, [seen])[seen]
+        maps = self.network.maps(pixels, [seen])[seen]
         picture = ops.convert_to_tensor(pixels)
-        found = gradient(lambda added: self._network.logits(picture, {seen: added}), np.zeros_like(maps))
+        found = gradient(lambda added: self.network.logits(picture, {seen: added}), np.zeros_like(maps))
         return maps[0].astype(np.float64), found[0].astype(np.float64)
 
     def _guided(self, face: Pixels) -> Map:
-        if not rectifies(self._network):
+        if not rectifies(self.network):
             raise FauxfaceError(
                 "--method guided: this network has no rectifiers, without which it is the plain gradient."
             )
         pixels = face[np.newaxis].astype(np.float32)
-        fake = gradient(lambda values: self._network.logits(values, guided=True), pixels)
-        real = gradient(lambda values: -self._network.logits(values, guided=True), pixels)
+        fake = gradient(lambda values: self.network.logits(values, guided=True), pixels)
+        real = gradient(lambda values: -self.network.logits(values, guided=True), pixels)
         return np.asarray((fake - real)[0].sum(axis=-1) * face[..., 0].size, np.float64)

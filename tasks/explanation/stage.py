@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.evaluation.notable import ALARM, BORDERLINE, CONFIDENT, MISSED, notable
+from tasks.explanation.checks import check
 from tasks.explanation.colours import overlay
 from tasks.explanation.explainer import Explained, Explainer
 from tasks.explanation.methods import METHODS
@@ -28,6 +29,7 @@ Pixels = NDArray[np.uint8]
 
 # What `--from` names, and the kinds of faces it stands for.
 CHOICES = {"errors": (MISSED, ALARM), "borderline": (BORDERLINE,), "confident": (CONFIDENT,)}
+CHECKED = 8  # faces that a method is checked on
 OVERLAYS = "overlays"
 OVERLAY_SIDE, OVERLAY_QUALITY = 128, 86
 _LABELS = ("real", "fake")
@@ -62,26 +64,31 @@ def choose(rows: pd.DataFrame, threshold: float, wanted: Sequence[str], most: in
 
 
 def write_explained(
-    chosen: Chosen, explainer: Explainer, method: str | None, out: Path, *, pictures: bool
+    chosen: Chosen, explainer: Explainer, method: str | None, out: Path, *, pictures: bool, checked: bool = False
 ) -> dict[str, Any]:
     """Explain the chosen faces and write into the folder `out` what explain.json, which is returned, describes.
+
+    `checked`: the method is checked on some of them, which explain.json tells, and the sheets where it fails.
 
     One sheet and one npz for each kind; with `pictures` a small one of each face as well, for the page.
     """
     explained = explainer.explain(chosen.crops, method)
     used = explained[0].method if explained else (method or explainer.methods[0])
     scale = shared_scale(explained)
+    few = chosen.crops[:: max(1, len(chosen.crops) // CHECKED)][:CHECKED]
+    checks = {used: check(explainer, used, few)} if checked and few else {}
+    note = checks[used]["note"] if checks else ""
     for kind, places in chosen.kinds.items():
         if places:
-            write_sheet(out / f"{kind}.png", [_shown(chosen, explained, place) for place in places], scale)
+            write_sheet(out / f"{kind}.png", [_shown(chosen, explained, place) for place in places], scale, note)
             _write_arrays(out / f"{kind}.npz", chosen, explained, places)
     kinds = {kind: len(places) for kind, places in chosen.kinds.items()}
     report: dict[str, Any] = {"model_id": explainer.card.model_id, "method": used, "unit": METHODS[used].unit}
     report |= {"scale": round(scale, 6), "kinds": kinds}
     shown = zip(chosen.rows["face_id"], chosen.crops, explained, strict=True) if pictures else ()
     faces = [{"face_id": face_id, "overlay": _write_picture(crop, each, scale, out)} for face_id, crop, each in shown]
-    write_json(out / "explain.json", {**report, "faces": faces})
-    return report
+    write_json(out / "explain.json", {**report, "checks": checks, "faces": faces})
+    return {**report, "checks": checks}
 
 
 def _crops(rows: pd.DataFrame, faces: Path) -> list[Pixels]:

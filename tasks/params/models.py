@@ -178,6 +178,8 @@ class ExplainParams(Frozen):
     faces: int = Field(24, ge=0, le=1000)
     # `best`: the exact map where the network has one, else occlusion. The others: docs/guides/explanations.md.
     method: ExplainMethod = "best"
+    # Whether the maps are checked as well (docs/guides/explanations.md): minutes with methods that take seconds a face.
+    check: bool = False
 
 
 class CompareParams(Frozen):
