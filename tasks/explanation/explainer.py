@@ -98,7 +98,9 @@ class Explainer:
         ]
 
     def by(self, method: str) -> Callable[[NDArray[np.uint8]], Found]:
-        """Return what explains one face of the network's size by the method."""
+        """Return what explains one face of the network's size by the method; raises FauxfaceError for no method."""
+        if method not in METHODS:
+            raise FauxfaceError(f"method: {method!r} is none of {', '.join(METHODS)}.")
         if METHODS[method].keras:
             return self._keras.methods[method]
         return {EXACT: self._by_network, OCCLUSION: self._by_occlusion, SHAP: self._by_shap}[method]

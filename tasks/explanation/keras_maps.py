@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from keras import layers, ops
+from keras import ops
 from numpy.typing import NDArray
 
 from tasks.explanation.keras_path import Way
@@ -49,14 +49,13 @@ class KerasMaps:
 
     def cam(self, face: Pixels) -> Found:
         """Zhou et al., 2016: raises FauxfaceError where the verdict is not on the means of the last maps alone."""
-        dense = linear_layer(self.network.model)
-        maps, _ = self._maps_and_gradients(face, self.network.convolutions[-1])
-        kernel, bias = (np.asarray(ops.convert_to_numpy(weight), np.float64) for weight in dense.weights)
-        pooled = any(isinstance(each, layers.GlobalAveragePooling2D) for each in self.network.model.layers)
-        if not pooled or kernel.shape != (maps.shape[-1], 1):
+        seen = self.network.pooled
+        kernel, bias = (np.asarray(ops.convert_to_numpy(each)) for each in linear_layer(self.network.model).weights)
+        if seen is None or kernel.shape[1] > 1:
             raise FauxfaceError(
                 "--method cam: the verdict is not on the means of the last maps; take exact or gradcam."
             )
+        maps = self.network.maps(face[np.newaxis].astype(np.float32), [seen])[seen][0].astype(np.float64)
         return Found(self._logit(face), maps @ kernel[:, 0], float(bias[0]))
 
     def gradcam(self, face: Pixels) -> Found:

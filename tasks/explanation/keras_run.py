@@ -10,9 +10,10 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from tasks.training.zoo import LOGIT, logit_model
+from tasks.training.zoo import LOGIT, linear_layer, logit_model
 
 Values = NDArray[np.float32]
+MAP_RANK = 4  # (n, height, width, channels)
 RECTIFIED = (keras.activations.relu, keras.activations.relu6)
 
 
@@ -29,6 +30,17 @@ class Network:
         """The convolutions whose maps reach the logit, from the first to the last."""
         kinds = (layers.Conv2D, layers.DepthwiseConv2D)
         return [layer.name for layer in self._layers if isinstance(layer, kinds) and _side(layer) > 1]
+
+    @property
+    def pooled(self) -> str | None:
+        """The layer whose maps' means the verdict is on, if it is on nothing else."""
+        values = linear_layer(self.model).input
+        for layer in reversed(self._layers):
+            if layer.output is values and isinstance(layer, (layers.Dropout, layers.GlobalAveragePooling2D)):
+                values = layer.input
+            elif layer.output is values:
+                return str(layer.name) if len(values.shape) == MAP_RANK else None
+        return None
 
     def activated(self, name: str) -> str:
         """Return the layer that gives the maps of the convolution `name` as later ones see them, rectified."""

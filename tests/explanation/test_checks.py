@@ -22,6 +22,7 @@ from tasks.explanation.controls import blob, blurred_noise
 from tasks.explanation.explainer import Explainer
 from tasks.explanation.methods import METHODS, Found
 from tasks.explanation.shuffled import shuffled_layers, shuffled_scorer
+from tasks.params import FauxfaceError
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import Classifier
 from tasks.training.export import export_scorer
@@ -130,6 +131,17 @@ def test_maps_change_with_the_network_unless_their_method_is_labelled(
     assert found["randomisation"]["passed"] == (found["note"] == "")
     assert found["note"] == "", found["randomisation"]
     assert [step["layers"] for step in found["randomisation"]["steps"]] == [1, 4, 8, 16]
+
+
+def test_methods_without_keras_are_named_the_best_first_and_others_are_refused(explainer: Explainer) -> None:
+    assert explainer.methods == ("exact", "occlusion", "shap")
+    exact, cam = (explainer.explain(pictures(1), method)[0] for method in (None, "cam"))
+    assert (exact.method, exact.constant is None) == ("exact", False)
+    assert exact.logit == pytest.approx(cam.logit, abs=1e-3), "both forms are one network"
+    means = [float(each.map.mean()) + float(each.constant or 0) for each in (exact, cam)]
+    assert means == pytest.approx([exact.logit] * 2, abs=1e-3)
+    with pytest.raises(FauxfaceError, match="'magic' is none of exact"):
+        explainer.explain(pictures(1), "magic")
 
 
 def test_a_method_that_draws_edges_whatever_the_network_fails_and_says_so(network: keras.Model) -> None:
