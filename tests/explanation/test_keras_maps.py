@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import keras
@@ -171,3 +174,18 @@ def test_guided_gradcam_is_guided_backpropagation_where_gradcam_is(residual: ker
     assert both.shape == guided.shape == (64, 64)
     told = np.abs(guided) > 1e-6
     assert (np.sign(both[told]) == np.sign(guided[told])).mean() > 0.99
+
+
+def test_another_backend_gives_the_same_gradients_guided_or_not() -> None:
+    """On JAX, in a process of its own: of a rectifier with weight -2 on the inputs -1 and 3."""
+    code = (
+        "import numpy as np, keras\n"
+        "from tasks.explanation.keras_run import _guided, gradient\n"
+        "values = np.array([[-1.0, 3.0]], np.float32)\n"
+        "plain = gradient(lambda each: -2 * keras.ops.relu(each), values)\n"
+        "guided = [gradient(lambda each: weight * _guided(each, None), values).tolist() for weight in (-2, 2)]\n"
+        "print(keras.backend.backend(), plain.tolist(), *guided)\n"
+    )
+    surroundings = {**os.environ, "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "jax [[0.0, -2.0]] [[0.0, 0.0]] [[0.0, 2.0]]", done.stderr
