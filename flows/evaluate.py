@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from prefect import flow
 
+from flows.artifacts import leave_headline
 from flows.runners import as_task, progress_bar, threads_of
 from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
 from tasks.evaluation.evaluate import Evaluation, rounded
@@ -49,6 +50,7 @@ def evaluate(params_file: Path) -> dict[str, Any]:
     leaks = as_task(audit, "audit-shortcuts")(features, test, params.evaluate, card.crop.reencode)
     report = {**evaluation.report, "shortcuts": rounded(leaks)}
     _write(evaluation, report, time.monotonic() - started)
+    leave_headline(report)
     return report
 
 

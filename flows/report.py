@@ -6,6 +6,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.artifacts import leave_report
 from flows.runners import as_task
 from flows.workspace import DATA, REPORTS
 from tasks.params import load_params
@@ -22,4 +23,5 @@ def report(params_file: Path) -> Path:
     for each, text in ((path, page), (REPORTS / "timings.html", build_timings(REPORTS, DATA, params))):
         with atomic_write(each) as temp:
             temp.write_text(text, encoding="utf-8")
+    leave_report(path)
     return path

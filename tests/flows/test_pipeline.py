@@ -141,6 +141,18 @@ def test_reports_are_as_their_schemas_say_and_hold_no_times(workspace: Workspace
     assert json.loads((workspace / f"reports/timings/{report}.json").read_text())
 
 
+def test_the_headline_and_the_report_s_place_stand_on_prefect_s_pages(workspace: Workspace) -> None:
+    code = (
+        "import json; from prefect.client.orchestration import get_client\n"
+        "with get_client(sync_client=True) as client:\n"
+        "    print(json.dumps([[each.key, each.data] for each in client.read_artifacts()]))\n"
+    )
+    found = dict(json.loads(workspace.run("python", "-P", "-c", code).stdout))
+    assert "Trained on" in found["headline"]
+    assert "Trivial baseline" in found["headline"]
+    assert str(workspace / "reports/index.html") in found["report"]
+
+
 def test_a_scored_crop_is_the_crop_that_was_trained_on(workspace: Workspace, dumps: Dumps) -> None:
     """Score the training dump: its faces get the same score as their stored crops."""
     workspace.run("fauxface", "score", str(dumps.omi(12)), "--out", "scored")
