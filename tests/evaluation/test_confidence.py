@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from tasks.evaluation import confidence
 from tasks.evaluation.confidence import INTERVALS, intervals
@@ -108,3 +109,23 @@ def test_two_groups_have_an_interval_and_one_has_none() -> None:
     assert two["accuracy"] == [0.5, 1]
     none = intervals(np.array([], int), np.array([]), np.array([], object), 0.5, 50, seed=1)
     assert set(none.values()) == {None}
+
+
+def test_intervals_hold_the_truth_about_95_times_in_100() -> None:
+    """Faces of one group are alike; drawn by face, intervals would be too narrow and hold it far less often."""
+    random = np.random.default_rng(8)
+    distance, alike, apart = 1.2, 1.0, 0.5
+    truth = norm.cdf(distance / np.sqrt(2 * (alike**2 + apart**2)))
+    held = {"by group": 0, "by face": 0}
+    trials, groups, size = 150, 60, 4
+    for trial in range(trials):
+        group = np.repeat(np.arange(groups), size)
+        labels = (group % 2).astype(np.int8)
+        logits = distance * labels + alike * random.normal(size=groups)[group] + apart * random.normal(size=len(group))
+        scores = norm.cdf(logits)
+        for name, drawn in (("by group", group), ("by face", np.arange(len(group)))):
+            found = intervals(labels, scores, drawn.astype(str).astype(object), 0.5, 200, trial)["roc_auc"]
+            assert found is not None
+            held[name] += found[0] <= truth <= found[1]
+    assert 0.90 <= held["by group"] / trials <= 0.99
+    assert held["by face"] / trials < 0.80

@@ -28,6 +28,18 @@ def test_figures_by_hand() -> None:
     assert figures["reasons"] == {}
 
 
+def test_rates_along_the_curve_by_hand() -> None:
+    """From the top: .9 and .8 are fakes, .7 a real, at .5 one of each. Between .7 and .5 the curve goes from (1/4, 2/4)
+    to (2/4, 3/4), and half way there 3/8 of the reals are called fake and 3/8 of the fakes real.
+    """
+    figures = summary(LABELS, P_FAKE, 0.5)
+    assert figures["eer"] == pytest.approx(3 / 8)
+    assert figures["hit_rate_at_1"] == figures["hit_rate_at_5"] == 2 / 4
+    perfect = summary(LABELS, LABELS.astype(np.float32), 0.5)
+    assert (perfect["eer"], perfect["hit_rate_at_1"]) == (0.0, 1.0)
+    assert summary(LABELS, 1 - LABELS.astype(np.float32), 0.5)["eer"] == 1.0
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_figures_equal_those_of_scikit_learn(data: st.DataObject) -> None:
