@@ -102,11 +102,20 @@ def train(params: ParamsFile = PARAMS) -> None:
     typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
 
 
-def evaluate(params: ParamsFile = PARAMS) -> None:
-    """Measure the model on the test split and on the test-only data sets."""
-    from tasks.evaluation.text import lines
+def evaluate(
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Measure this detector in place of the model: a .py, .onnx or .xml file."),
+    ] = None,
+    params: ParamsFile = PARAMS,
+) -> None:
+    """Measure the model on the test split and on the test-only data sets; or somebody else's detector, after that."""
+    from tasks.evaluation.text import detector_lines, lines
 
-    typer.echo("\n".join(lines(run_stage("evaluate", params_file=params))))
+    if detector is None:
+        typer.echo("\n".join(lines(run_stage("evaluate", params_file=params))))
+    else:
+        typer.echo("\n".join(detector_lines(run_stage("detector", params_file=params, file=detector))))
 
 
 def sources(

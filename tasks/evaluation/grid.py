@@ -44,10 +44,10 @@ def perturbed_scores(
     quality = classifier.card.crop.reencode
     found = {each.name: np.empty(len(rows), np.float32) for each in PERTURBATIONS}
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        for positions, crops in _crops(rows, faces):
+        for positions, crops in stored_crops(rows, faces):
             for each in PERTURBATIONS:
-                changed = list(pool.map(lambda crop, each=each: _changed(crop, each, quality), crops))
-                found[each.name][positions] = classifier.p_fake(np.stack(changed))
+                made = list(pool.map(lambda crop, each=each: changed(crop, each, quality), crops))
+                found[each.name][positions] = classifier.p_fake(np.stack(made))
                 progress(len(crops))
     return found
 
@@ -116,12 +116,13 @@ def _cell(each: Perturbation, rows: pd.DataFrame, p_fake: NDArray[np.float32], j
             "drop": {"roc_auc": drop, "interval": interval}}  # fmt: skip
 
 
-def _changed(crop: Pixels, each: Perturbation, quality: int | None) -> Pixels:
-    changed = each.apply(crop)
-    return changed if quality is None else encoded_again(changed, quality)
+def changed(crop: Pixels, each: Perturbation, quality: int | None) -> Pixels:
+    """Return a crop after a perturbation, encoded as crops are."""
+    made = each.apply(crop)
+    return made if quality is None else encoded_again(made, quality)
 
 
-def _crops(rows: pd.DataFrame, faces: Path) -> Iterator[tuple[NDArray[np.int64], list[Pixels]]]:
+def stored_crops(rows: pd.DataFrame, faces: Path) -> Iterator[tuple[NDArray[np.int64], list[Pixels]]]:
     """Yield positions and crops as they are stored, CHUNK at a time."""
     for (dataset, shard), positions in by_shard(rows):
         for start in range(0, len(positions), CHUNK):

@@ -21,6 +21,14 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     return list(_lines(report["headline"]))
 
 
+def detector_lines(report: Mapping[str, Any]) -> list[str]:
+    """Return the same table of a detector's report, and what it had no answer for."""
+    failed = ", ".join(f"{count:,} of {side}" for side, count in report["failed"].items() if count)
+    reasons = "; ".join(f"{count:,} times {reason}" for reason, count in report["errors"].items())
+    left = [f"{report['detector']}: no answer for {failed} ({reasons})"] if failed else []
+    return [*_lines(report["headline"]), *left]
+
+
 def _lines(headline: Mapping[str, Any]) -> Iterator[str]:
     yield _row("", "faces of", "faces", "AUC", "accuracy", "fakes found", "false alarms")
     for kind, title in _TITLES.items():

@@ -1,0 +1,99 @@
+"""A detector of anybody's on the faces that the model was measured on: the same splits, perturbations and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tasks.evaluation.detectors import Answer, Detector
+from tasks.evaluation.grid import changed, grid, sample, stored_crops, worst
+from tasks.evaluation.headline import headline
+from tasks.evaluation.measuring import Judge
+from tasks.evaluation.perturbations import PERTURBATIONS
+from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
+from tasks.params import EvaluateParams, FauxfaceError
+
+SHOWN = 5  # reasons
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The report for reports/detectors/<name>.json, and a row for each test face with `p_fake` or its `error`."""
+
+    report: dict[str, Any]
+    rows: pd.DataFrame
+
+
+def compare_detector(
+    detector: Detector, valid: pd.DataFrame, test: pd.DataFrame, faces: Path, reencode: int | None,
+    baseline_threshold: float, params: EvaluateParams, progress: Callable[[int], Any],
+) -> Compared:  # fmt: skip
+    """Measure a detector on `test`, predictions of the model, with a threshold from the manifest rows `valid`.
+
+    Faces without an answer are counted by reason and left out of the figures. Raises FauxfaceError where it answers
+    nothing, or faces of one label alone.
+    """
+    known, of_valid = _answered(valid, detector, faces, progress)
+    asked, of_test = _answered(test, detector, faces, progress)
+    for name, rows, answers in (("valid", known, of_valid), ("test", asked, of_test)):
+        if rows["label"].nunique() < 2:
+            reasons = Counter(each for each in answers if isinstance(each, str)).most_common(1)
+            raise FauxfaceError(
+                f"detector {detector.name}: has answers for faces of one label of {name} at most; "
+                f"{reasons[0][0] if reasons else 'no reason was given'}."
+            )
+    labels, scores = known["label"].to_numpy(), known["p_fake"].to_numpy(np.float64)
+    threshold, few = best_threshold(labels, scores), false_alarm_threshold(labels, scores)
+    judge = Judge(threshold, few, baseline_threshold, params)
+    rows = asked.assign(is_fake=asked["p_fake"] >= threshold, is_fake_few_alarms=asked["p_fake"] >= few)
+    found = _grid(rows, detector, faces, reencode, judge, progress) if params.perturbed else None
+    failed = {name: sum(isinstance(each, str) for each in answers) for name, answers in
+              (("valid", of_valid), ("test", of_test))}  # fmt: skip
+    reasons = Counter(each for each in (*of_valid, *of_test) if isinstance(each, str)).most_common(SHOWN)
+    report = {
+        "detector": detector.name, "threshold": threshold, "failed": failed, "errors": dict(reasons),
+        "headline": headline(rows, judge, worst(found) if found else None), **({"grid": found} if found else {}),
+    }  # fmt: skip
+    errors = [each if isinstance(each, str) else None for each in of_test]
+    p_fake = [np.nan if isinstance(each, str) else each for each in of_test]
+    columns = test[["face_id", "dataset", "member", "label", "trained_on"]]
+    return Compared(report, columns.assign(p_fake=p_fake, error=np.array(errors, object)))
+
+
+def _answered(
+    rows: pd.DataFrame, detector: Detector, faces: Path, progress: Callable[[int], Any]
+) -> tuple[pd.DataFrame, list[Answer]]:
+    """Return the rows that got an answer, with it as p_fake, and all answers in the rows' order."""
+    answers: list[Answer] = [""] * len(rows)
+    for positions, crops in stored_crops(rows, faces):
+        for position, answer in zip(positions.tolist(), detector.score(crops), strict=True):
+            answers[position] = answer
+        progress(len(crops))
+    p_fake = np.array([np.nan if isinstance(each, str) else each for each in answers])
+    return rows.assign(p_fake=p_fake)[~np.isnan(p_fake)].reset_index(drop=True), answers
+
+
+def _grid(
+    rows: pd.DataFrame, detector: Detector, faces: Path, reencode: int | None, judge: Judge,
+    progress: Callable[[int], Any],
+) -> dict[str, Any]:  # fmt: skip
+    """Return the grid of the faces that the detector answers after every perturbation."""
+    chosen = sample(rows, judge.params.perturbed).reset_index(drop=True)
+    found = {each.name: np.full(len(chosen), np.nan, np.float32) for each in PERTURBATIONS}
+    with ThreadPoolExecutor() as pool:
+        for positions, crops in stored_crops(chosen, faces):
+            for each in PERTURBATIONS:
+                pictures = list(pool.map(lambda crop, each=each: changed(crop, each, reencode), crops))
+                answers = detector.score(pictures)
+                found[each.name][positions] = [np.nan if isinstance(answer, str) else answer for answer in answers]
+                progress(len(crops))
+    whole = np.asarray(~np.isnan(np.stack(list(found.values()))).any(axis=0))
+    scores = {name: values[whole] for name, values in found.items()}
+    return grid(chosen[whole].reset_index(drop=True), scores, judge, judge.params.perturbed)
