@@ -39,7 +39,7 @@ demo: $(STAMP) ## Run the whole pipeline on the drawn sample, in demo/; prints t
 server: $(STAMP) ## Run a Prefect server with its UI on http://127.0.0.1:4200, for `fauxface schedule`
 	prefect server start --host 127.0.0.1 --port 4200
 
-test: $(STAMP) ## Run the tests (about 13 minutes on 2 cores)
+test: $(STAMP) ## Run the tests (about 18 minutes on 2 cores)
 	python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: $(STAMP) ## Run all tests, the slow ones too

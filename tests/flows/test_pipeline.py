@@ -222,6 +222,7 @@ def test_a_second_repro_does_nothing_and_each_change_reruns_what_depends_on_it(
     assert {"crop@ffhq", "crop@dfdc", "crop@omi", "train", "evaluate", "score", "report"} <= set(ran)
 
 
+@pytest.mark.slow  # two minutes; equal trainings are held equal in tests/training
 def test_the_same_seed_gives_the_same_bytes(
     workspace: Workspace, params: dict[str, Any], new_workspace: Callable[[dict[str, Any]], Workspace]
 ) -> None:
