@@ -35,13 +35,13 @@ def page() -> str:
 
 def schemas() -> dict[str, str]:
     """Return the JSON Schemas of the reports, by the names of their files."""
-    from tasks.reporting import shapes
+    from tasks.reporting import evaluation_shapes, shapes
 
     found = {
         "crop": shapes.CropReport,
         "split": shapes.SplitReport,
         "train": shapes.TrainReport,
-        "evaluate": shapes.EvaluateReport,
+        "evaluate": evaluation_shapes.EvaluateReport,
         "score": shapes.ScoreReport,
     }
     described = {name: {"$schema": DRAFT, **shape.model_json_schema()} for name, shape in found.items()}

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.detection.onepass import ImageResult, faces_of, shared_detector
+from tasks.imaging.encode import encode_png
 from tasks.params import CropParams, FauxfaceError, ScoreParams
 from tasks.params.models import Keep, Precision, ThresholdRule
 from tasks.scoring.card import ModelCard, model_named
@@ -107,7 +107,7 @@ class Model:
 
     def p_fake(self, crops: NDArray[np.uint8] | Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return p_fake (n,) of face crops (side, side, 3) uint8 RGB that were cut out as `card.crop` says."""
-        return self._classifier.p_fake(np.stack(list(crops)))
+        return self._classifier.p_fake(crops)
 
 
 def load_model(model: str | Path | None = None, *, precision: Precision = "f32") -> Model:
@@ -244,8 +244,7 @@ def _member(image: Image) -> Member:
         raise FauxfaceError(
             f"an image is an array (height, width, 3) of uint8, red first; this one is {image.shape} of {image.dtype}."
         )
-    _, data = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]), [cv2.IMWRITE_PNG_COMPRESSION, 0])
-    return Member("array", data.tobytes())
+    return Member("array", encode_png(image))
 
 
 def _prediction(result: ImageResult, scores: Sequence[FaceScore]) -> Prediction:

@@ -14,7 +14,7 @@ from flows.workspace import FACES, MANIFESTS, MODEL, REPORTS
 from tasks.evaluation.compared import compare_detector
 from tasks.evaluation.detectors import open_detector
 from tasks.evaluation.evaluate import rounded
-from tasks.explanation.stage import read_predictions
+from tasks.evaluation.predictions import read_predictions
 from tasks.params import load_params
 from tasks.params.files import atomic_write, write_json
 from tasks.scoring.card import load_card

@@ -43,7 +43,7 @@ def evaluate(params_file: Path) -> dict[str, Any]:
 
     def perturb(rows: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
         with progress_bar("evaluate, perturbed", len(rows) * len(PERTURBATIONS)) as bar:
-            return perturbed_scores(rows, FACES, classifier, workers, bar.update)
+            return perturbed_scores(rows, FACES, classifier.p_fake, card.crop.reencode, workers, bar.update)
 
     thresholds = (card.threshold, card.threshold_false_alarm)
     evaluation = figures(features, valid, test, *thresholds, params.evaluate, perturb)

@@ -82,9 +82,10 @@ def explain_images(images: list[str], method: str | None, model: str | None, lay
     supervise(repeats=True)
     from tasks.explanation.explainer import explainer_of
     from tasks.explanation.sheet import write_faces
-    from tasks.scoring.card import model_named
+    from tasks.scoring.card import is_packaged, model_named
+    from tasks.scoring.card_text import notices
 
-    explainer, notices = explainer_of(model_named(model, MODEL), layer), _notices(model)
+    explainer = explainer_of(model_named(model, MODEL), layer)
     crop = explainer.card.crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
     named: list[tuple[str, Face]] = []
     failures = 0
@@ -100,19 +101,10 @@ def explain_images(images: list[str], method: str | None, model: str | None, lay
         write_faces(out, named, explained)
         faces = "1 face" if len(explained) == 1 else f"{len(explained)} faces"
         typer.echo(f"{faces} by {explained[0].method}: {out}")
-    for notice in notices:
+    for notice in notices(explainer.card, packaged=is_packaged(str(explainer.folder))):
         typer.echo(notice)
     if failures:
         raise typer.Exit(1)
-
-
-def _notices(model: str | None) -> list[str]:
-    from tasks.scoring.card import is_packaged, model_named
-    from tasks.scoring.card_text import notices
-    from tasks.scoring.model import card_at
-
-    url = model_named(model, MODEL)
-    return list(notices(card_at(url), packaged=is_packaged(url)))
 
 
 def _method(name: str) -> str | None:

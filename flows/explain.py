@@ -11,8 +11,9 @@ from prefect import flow
 
 from flows.runners import as_task
 from flows.workspace import FACES, MODEL, REPORTS
+from tasks.evaluation.predictions import read_predictions
 from tasks.explanation.explainer import explainer_of
-from tasks.explanation.stage import CHOICES, choose, read_predictions, write_explained
+from tasks.explanation.stage import CHOICES, choose, write_explained
 from tasks.params import load_params
 from tasks.scoring.card import model_named
 

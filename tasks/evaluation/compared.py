@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tasks.evaluation.detectors import Answer, Detector
-from tasks.evaluation.grid import changed, grid, sample, stored_crops, worst
+from tasks.evaluation.grid import CHUNK, grid, perturbed_scores, sample, worst
 from tasks.evaluation.headline import headline
 from tasks.evaluation.measuring import Judge
-from tasks.evaluation.perturbations import PERTURBATIONS
 from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
 from tasks.params import EvaluateParams, FauxfaceError
+from tasks.scoring.crops import stored_crops
 
 SHOWN = 5  # reasons
 
@@ -62,9 +63,8 @@ def compare_detector(
         "headline": headline(rows, judge, worst(found) if found else None), **({"grid": found} if found else {}),
     }  # fmt: skip
     errors = [each if isinstance(each, str) else None for each in of_test]
-    p_fake = [np.nan if isinstance(each, str) else each for each in of_test]
     columns = test[["face_id", "dataset", "member", "label", "trained_on"]]
-    return Compared(report, columns.assign(p_fake=p_fake, error=np.array(errors, object)))
+    return Compared(report, columns.assign(p_fake=_numbers(of_test), error=np.array(errors, object)))
 
 
 def _answered(
@@ -72,11 +72,11 @@ def _answered(
 ) -> tuple[pd.DataFrame, list[Answer]]:
     """Return the rows that got an answer, with it as p_fake, and all answers in the rows' order."""
     answers: list[Answer] = [""] * len(rows)
-    for positions, crops in stored_crops(rows, faces):
+    for positions, crops in stored_crops(rows, faces, CHUNK):
         for position, answer in zip(positions.tolist(), detector.score(crops), strict=True):
             answers[position] = answer
         progress(len(crops))
-    p_fake = np.array([np.nan if isinstance(each, str) else each for each in answers])
+    p_fake = _numbers(answers)
     return rows.assign(p_fake=p_fake)[~np.isnan(p_fake)].reset_index(drop=True), answers
 
 
@@ -86,14 +86,12 @@ def _grid(
 ) -> dict[str, Any]:  # fmt: skip
     """Return the grid of the faces that the detector answers after every perturbation."""
     chosen = sample(rows, judge.params.perturbed).reset_index(drop=True)
-    found = {each.name: np.full(len(chosen), np.nan, np.float32) for each in PERTURBATIONS}
-    with ThreadPoolExecutor() as pool:
-        for positions, crops in stored_crops(chosen, faces):
-            for each in PERTURBATIONS:
-                pictures = list(pool.map(lambda crop, each=each: changed(crop, each, reencode), crops))
-                answers = detector.score(pictures)
-                found[each.name][positions] = [np.nan if isinstance(answer, str) else answer for answer in answers]
-                progress(len(crops))
+    workers = len(os.sched_getaffinity(0))
+    found = perturbed_scores(chosen, faces, lambda crops: _numbers(detector.score(crops)), reencode, workers, progress)
     whole = np.asarray(~np.isnan(np.stack(list(found.values()))).any(axis=0))
     scores = {name: values[whole] for name, values in found.items()}
     return grid(chosen[whole].reset_index(drop=True), scores, judge, judge.params.perturbed)
+
+
+def _numbers(answers: Sequence[Answer]) -> NDArray[np.float64]:
+    return np.array([np.nan if isinstance(each, str) else each for each in answers], np.float64)

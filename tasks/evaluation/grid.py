@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from tasks.evaluation.measuring import Judge, brief
 from tasks.evaluation.perturbations import PERTURBATIONS, Perturbation
 from tasks.evaluation.sets import crossed
 from tasks.imaging.encode import encoded_again
-from tasks.scoring.classifier import Classifier
-from tasks.scoring.crops import by_shard, decode_crop, read_shard
+from tasks.scoring.crops import stored_crops
 
 Pixels = NDArray[np.uint8]
+Score = Callable[[list[Pixels]], NDArray[np.floating]]
 
 TRAINED_ON, HELD_OUT = "trained_on", "held_out"
 CHUNK = 256  # crops in memory at once
@@ -35,19 +35,19 @@ def sample(rows: pd.DataFrame, each: int) -> pd.DataFrame:
 
 
 def perturbed_scores(
-    rows: pd.DataFrame, faces: Path, classifier: Classifier, workers: int, progress: Callable[[int], Any]
+    rows: pd.DataFrame, faces: Path, score: Score, reencode: int | None, workers: int, progress: Callable[[int], Any]
 ) -> dict[str, NDArray[np.float32]]:
     """Return p_fake (n,) of `rows` after each of PERTURBATIONS, by name, in the rows' order.
 
+    `score` gives the p_fake of crops (n, side, side, 3), `reencode` is the quality that crops are encoded with, and
     `progress` is told how many faces more are scored.
     """
-    quality = classifier.card.crop.reencode
     found = {each.name: np.empty(len(rows), np.float32) for each in PERTURBATIONS}
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        for positions, crops in stored_crops(rows, faces):
+        for positions, crops in stored_crops(rows, faces, CHUNK):
             for each in PERTURBATIONS:
-                made = list(pool.map(lambda crop, each=each: changed(crop, each, quality), crops))
-                found[each.name][positions] = classifier.p_fake(np.stack(made))
+                changed = list(pool.map(lambda crop, each=each: _changed(crop, each, reencode), crops))
+                found[each.name][positions] = score(changed)
                 progress(len(crops))
     return found
 
@@ -116,18 +116,6 @@ def _cell(each: Perturbation, rows: pd.DataFrame, p_fake: NDArray[np.float32], j
             "drop": {"roc_auc": drop, "interval": interval}}  # fmt: skip
 
 
-def changed(crop: Pixels, each: Perturbation, quality: int | None) -> Pixels:
-    """Return a crop after a perturbation, encoded as crops are."""
+def _changed(crop: Pixels, each: Perturbation, quality: int | None) -> Pixels:
     made = each.apply(crop)
     return made if quality is None else encoded_again(made, quality)
-
-
-def stored_crops(rows: pd.DataFrame, faces: Path) -> Iterator[tuple[NDArray[np.int64], list[Pixels]]]:
-    """Yield positions and crops as they are stored, CHUNK at a time."""
-    for (dataset, shard), positions in by_shard(rows):
-        for start in range(0, len(positions), CHUNK):
-            chosen = positions[start : start + CHUNK]
-            part = rows.iloc[chosen]
-            table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["image"])
-            where = f"{faces / dataset}, shard {shard}"
-            yield chosen, [decode_crop(image["bytes"], where) for image in table.column("image").to_pylist()]

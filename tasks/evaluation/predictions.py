@@ -5,12 +5,16 @@ All figures of the evaluation are computed from these rows, and a person can ope
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from tasks.params import FauxfaceError
 
 # Facts of a face and its file that bands and the page need, beside those of the trivial baseline.
 FACTS = ("member", "quality", "face_size", "detection_confidence", "yaw", "pitch", "roll", "padding")
@@ -87,3 +91,12 @@ def _array(column: pd.Series[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_integer(kind) and column.dtype == np.float64:
         column = column.astype("Int64")
     return pa.Array.from_pandas(column, type=kind)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Return reports/evaluate/predictions.parquet; raises FauxfaceError where the stage `evaluate` has not been run."""
+    try:
+        rows: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (OSError, ValueError) as error:
+        raise FauxfaceError(f"{path}: cannot be read ({error}). Run `fauxface evaluate` first.") from None
+    return rows

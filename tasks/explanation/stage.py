@@ -11,7 +11,6 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.evaluation.notable import ALARM, BORDERLINE, CONFIDENT, MISSED, notable
@@ -21,9 +20,8 @@ from tasks.explanation.explainer import Explained, Explainer
 from tasks.explanation.methods import METHODS
 from tasks.explanation.sheet import Shown, shared_scale, write_sheet
 from tasks.imaging.resize import resize_to
-from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write, write_json
-from tasks.scoring.crops import by_shard, decode_crop, read_shard
+from tasks.scoring.crops import stored_crops
 
 Pixels = NDArray[np.uint8]
 
@@ -42,15 +40,6 @@ class Chosen:
     rows: pd.DataFrame
     crops: list[Pixels]
     kinds: dict[str, list[int]]
-
-
-def read_predictions(path: Path) -> pd.DataFrame:
-    """Return reports/evaluate/predictions.parquet; raises FauxfaceError where the stage `evaluate` has not been run."""
-    try:
-        rows: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (OSError, ValueError) as error:
-        raise FauxfaceError(f"{path}: cannot be read ({error}). Run `fauxface evaluate` first.") from None
-    return rows
 
 
 def choose(rows: pd.DataFrame, threshold: float, wanted: Sequence[str], most: int, faces: Path) -> Chosen:
@@ -92,13 +81,9 @@ def write_explained(
 
 
 def _crops(rows: pd.DataFrame, faces: Path) -> list[Pixels]:
-    found: dict[int, Pixels] = {}
-    for (dataset, shard), positions in by_shard(rows) if len(rows) else ():
-        part = rows.iloc[positions]
-        table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["image"])
-        for position, image in zip(positions.tolist(), table.column("image").to_pylist(), strict=True):
-            found[position] = decode_crop(image["bytes"], f"{faces / dataset}, shard {shard}")
-    return [found[position] for position in range(len(rows))]
+    read = stored_crops(rows, faces)
+    found = {place: crop for places, crops in read for place, crop in zip(places, crops, strict=True)}
+    return [found[place] for place in range(len(rows))]
 
 
 def _shown(chosen: Chosen, explained: Sequence[Explained], place: int) -> Shown:

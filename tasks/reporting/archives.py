@@ -19,7 +19,7 @@ from tasks.reporting.pictures import thumbnail
 from tasks.reporting.plots import Plot
 from tasks.reporting.shapes import ArchiveScores
 from tasks.scoring.suspicious import read_faces
-from tasks.sources import open_source
+from tasks.sources import IndexedSource, open_source
 from tasks.sources.place import is_local
 
 SUSPICIOUS = 12
@@ -80,12 +80,13 @@ def archives(inputs: Inputs) -> list[Archive]:
 
 
 def _pictures(archive: ArchiveParams, rows: Sequence[dict[str, Any]]) -> tuple[str | None, ...]:
-    """Return the faces of rows as data URIs, read again from a local dump; none where it is not there any more."""
+    """Return the faces of rows as data URIs, read again from a local dump with an index; none where there is none."""
     if not rows or not is_local(archive.source) or not Path(archive.source).expanduser().exists():
         return ()
     try:
         with open_source(archive.source, encoding=archive.encoding) as source:
-            crops = read_faces(source, rows, SIDE)
+            # To read twelve faces out of a stream would be to read the stream.
+            crops = read_faces(source, rows, SIDE) if isinstance(source, IndexedSource) else []
     except (FauxfaceError, OSError):
         return ()
     return tuple(None if isinstance(crop, str) else thumbnail(crop, SIDE) for crop in crops)

@@ -15,7 +15,7 @@ from tasks.reporting.failures import read_columns
 from tasks.reporting.inputs import Inputs, read_json
 from tasks.reporting.pictures import file_uri, thumbnail
 from tasks.reporting.shapes import LABELS, Shape
-from tasks.scoring.crops import by_shard, decode_crop, read_shard
+from tasks.scoring.crops import stored_crops
 
 KINDS = {
     MISSED: "Missed fakes",
@@ -105,14 +105,13 @@ def browser(inputs: Inputs, reports: Path) -> Browser | None:
 
 
 def _pictures(rows: pd.DataFrame, faces: Path) -> list[str]:
-    """Return a data URI of each row's crop; each shard is read once."""
-    found: dict[int, str] = {}
-    for (dataset, shard), positions in by_shard(rows) if len(rows) else ():
-        part = rows.iloc[positions]
-        table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["image"])
-        for position, image in zip(positions.tolist(), table.column("image").to_pylist(), strict=True):
-            found[position] = thumbnail(decode_crop(image["bytes"], f"{faces / dataset}, shard {shard}"), SIDE)
-    return [found[position] for position in range(len(rows))]
+    """Return a data URI of each row's crop."""
+    found = {
+        place: thumbnail(crop, SIDE)
+        for places, crops in stored_crops(rows, faces)
+        for place, crop in zip(places, crops, strict=True)
+    }
+    return [found[place] for place in range(len(rows))]
 
 
 def _maps(explanation: Explanation | None, wanted: Iterable[str], folder: Path) -> dict[str, str]:

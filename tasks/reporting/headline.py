@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tasks.params import DatasetParams
+from tasks.reporting.evaluation_shapes import EvaluateReport, Measured, MeasuredDataset
 from tasks.reporting.inputs import Inputs
-from tasks.reporting.shapes import EvaluateReport, Measured, MeasuredDataset
 
 MAIN_NAMES = {"in_domain": "all data sets trained on", "overall": "all test faces"}
 # Where the built-in sample lies in a workspace (`fauxface sample`).

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.reporting.shapes import Brief, EvaluateReport, GridCell, Interval
+from tasks.reporting.evaluation_shapes import Brief, EvaluateReport, GridCell
+from tasks.reporting.shapes import Interval
 
 TITLES = {"trained_on": "Trained on", "held_out": "Held out"}
 FULL = 0.5  # a loss of the ROC-AUC that gets the darkest shade: from perfect to chance

@@ -26,6 +26,8 @@ from tasks.scoring.verdict import FaceScore, Judge
 # OpenVINO's convolutions for AVX2 whose maps have their channels in groups of eight. Left to itself it takes others,
 # whose maps have them last: with these `default` scores 1.12 times as many faces a second (OpenVINO 2026.4).
 BY_GROUPS = {"Convolution": "cpu:jit_avx2_1x1,cpu:jit_avx2", "GroupConvolution": "cpu:jit_avx2_dw"}
+# (n, side, side, 3), or one after the other.
+Crops = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 Outputs = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 AVX2, AVX512F = 11, 13  # OpenCV's numbers, which Python is not told by name
 
@@ -55,7 +57,7 @@ class Classifier:
         familiarity = Familiarity.load(model / FAMILIAR) if FAMILIAR in card.files else None
         return cls(card, Scorer(model / SCORER, card.input_size, threads, precision), familiarity)
 
-    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, crops: Crops) -> NDArray[np.float32]:
         """Return the logit of each crop, (n,) float32; `crops` are (n, side, side, 3) uint8 RGB of any side."""
         return np.array([output[0] for output in self._scorer.begin(crops)], np.float32)
 
@@ -81,7 +83,7 @@ class Classifier:
         scores = zip(self.calibrated(seen.logits).tolist(), distances, qualities, strict=True)
         return [FaceScore(*score[:2], judge.answer(*score)) for score in scores]
 
-    def p_fake(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def p_fake(self, crops: Crops) -> NDArray[np.float32]:
         """Return the calibrated probability of being fake of each crop, (n,) float32."""
         return self.calibrated(self.logits(crops))
 

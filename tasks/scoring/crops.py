@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,23 @@ def read_crops(
 
     list(pool.map(decode, range(len(rows))))
     return pixels
+
+
+def stored_crops(
+    rows: pd.DataFrame, faces: Path, most: int | None = None
+) -> Iterator[tuple[NDArray[np.int64], list[Pixels]]]:
+    """Yield positions of `rows` and their crops as they are stored, shard by shard, at most `most` at a time.
+
+    `rows` have `dataset`, `shard`, `row` and `face_id`. Raises FauxfaceError as read_shard and decode_crop do.
+    """
+    for (dataset, shard), positions in by_shard(rows) if len(rows) else ():
+        step = most or len(positions)
+        for start in range(0, len(positions), step):
+            chosen = positions[start : start + step]
+            part = rows.iloc[chosen]
+            table = read_shard(faces, dataset, shard, part["row"].tolist(), part["face_id"].tolist(), ["image"])
+            where = f"{faces / dataset}, shard {shard}"
+            yield chosen, [decode_crop(image["bytes"], where) for image in table.column("image").to_pylist()]
 
 
 def decode_crop(data: Any, where: str) -> Pixels:
