@@ -201,14 +201,19 @@ def test_a_model_that_was_tampered_with_is_refused(workspace: Workspace, dumps: 
     assert "Traceback" not in done.stderr
 
 
-def test_a_second_repro_does_nothing_and_each_change_reruns_what_depends_on_it(
-    workspace: Workspace, params: dict[str, Any], dumps: Dumps
+def test_a_second_repro_does_nothing_and_a_change_reruns_what_depends_on_it(
+    workspace: Workspace, params: dict[str, Any]
 ) -> None:
+    workspace.write_params(params)
     assert workspace.repro() == []
-
     workspace.write_params({**params, "evaluate": {"bootstrap": 120, "perturbed": 10}})
     assert workspace.repro() == ["evaluate", "report"]
 
+
+@pytest.mark.slow  # two minutes: it trains twice
+def test_a_new_source_is_cropped_alone_and_another_crop_changes_all(
+    workspace: Workspace, params: dict[str, Any], dumps: Dumps
+) -> None:
     more = {**params["datasets"], "omi_more": {**params["datasets"]["omi"], "source": str(dumps.omi(6))}}
     workspace.write_params({**params, "datasets": more, "evaluate": {"bootstrap": 120, "perturbed": 10}})
     ran = workspace.repro()
