@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.runners import open_threads, progress_bar, run_shards, shard_task, threads_of
+from flows.runners import open_runner, progress_bar, run_shards, shard_task
 from flows.workspace import CROP_STATE, DOWNLOADS, FACES, FINGERPRINTS, REPORTS
 from tasks.cropping.assemble import assemble, crop_key, open_state
 from tasks.cropping.shard import CropJob, ShardCounts, crop_shard, finished_shard
@@ -33,12 +34,14 @@ def crop(dataset: str, params_file: Path) -> dict[str, Any]:
     job = _job(settings, params, source)
     counts, started = ShardCounts(), time.monotonic()
     work = shard_task(crop_shard, "crop-shard")
-    with open_threads(job.threads) as runner, progress_bar(f"crop {dataset}", source.count()) as bar:
+    with open_runner(params.runner) as runner, progress_bar(f"crop {dataset}", source.count()) as bar:
+        job = dataclasses.replace(job, threads=runner.threads)
         done = functools.partial(finished_shard, job)
         shards = run_shards(runner, work, job, source.shards(params.crop.shard), done, counts, bar)
     if counts.inputs == 0:
         raise FauxfaceError(f"{settings.source}: holds no files. Check datasets.{dataset}.source in {params_file}.")
     _check_unchanged(settings, params, job)
+    _check_arrived(job, shards)
     rows = assemble(job.folder, shards, FACES / dataset, {READING: reading(settings)})
     metrics = _metrics(settings, counts, rows, time.monotonic() - started)
     write_report(REPORTS, f"crop/{dataset}", metrics)
@@ -53,9 +56,9 @@ def _dataset(params: Params, name: str, params_file: Path) -> DatasetParams:
 
 def _job(settings: DatasetParams, params: Params, source: Source) -> CropJob:
     key = crop_key(settings, params.crop, _fingerprint(settings, lambda: source))
-    folder = open_state(CROP_STATE, settings.name, key)
+    folder = open_state(CROP_STATE, settings.name, key).absolute()  # a cluster's workers run elsewhere
     remove_temp_files(folder)
-    return CropJob(settings.name, folder, key, params.crop, threads_of(params.runner), source.read)
+    return CropJob(settings.name, folder, key, params.crop, 1, source.read)
 
 
 def _fingerprint(settings: DatasetParams, opening: Callable[[], Source]) -> str:
@@ -70,6 +73,16 @@ def _check_unchanged(settings: DatasetParams, params: Params, job: CropJob) -> N
         raise FauxfaceError(
             f"{settings.source}: changed while it was cropped, so its crops were dropped. Crop it again when nobody "
             "writes to it."
+        )
+
+
+def _check_arrived(job: CropJob, shards: int) -> None:
+    """Raise FauxfaceError where a worker of a cluster wrote its shard into a folder that is not seen here."""
+    missing = sum(finished_shard(job, index) is None for index in range(shards))
+    if missing:
+        raise FauxfaceError(
+            f"{job.folder}: {missing} of {shards} shards that the cluster finished are not there. Its workers write "
+            "their shards into the workspace: put it on storage that all of them reach under the same path."
         )
 
 

@@ -102,7 +102,7 @@ class Explainer:
         if method not in METHODS:
             raise FauxfaceError(f"method: {method!r} is none of {', '.join(METHODS)}.")
         if METHODS[method].keras:
-            return self._keras.methods[method]
+            return self._by_keras(method)
         return {EXACT: self._by_network, OCCLUSION: self._by_occlusion, SHAP: self._by_shap}[method]
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -137,6 +137,13 @@ class Explainer:
 
         return KerasMaps(Network(keras_network(self._folder)), self._layer)
 
+    def _by_keras(self, method: str) -> Callable[[NDArray[np.uint8]], Found]:
+        """Of two networks that answer together (the reference model) Keras has one; the logit is that of both."""
+        explain, size = self._keras.methods[method], int(self.keras_model.input_shape[1])
+        if size == self._size:
+            return explain
+        return lambda face: explain(resize_to(face, size))._replace(logit=self._logit(face), constant=None)
+
     def _by_network(self, face: NDArray[np.uint8]) -> Found:
         found = self._exact.explain(face)
         return Found(found.logit, found.map(SIDE) * SIDE**2, found.constant)
@@ -169,5 +176,5 @@ def keras_network(folder: Path) -> keras.Model:
         from tasks.scoring.card import load_card
 
         card = load_card(folder)
-        return build_network(card.recipe["network"], card.input_size, card.recipe["network_arguments"], "reference")
+        return build_network(card.recipe["network"], card.recipe["input_size"], card.recipe["network_arguments"], "reference")
     return load_keras(folder)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,11 @@ def resize_to(rgb: Pixels, side: int) -> Pixels:
         return rgb
     if min(rgb.shape[:2]) < side:
         return cv2.resize(rgb, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
-    samples = max(2, round(0.9 * max(rgb.shape[:2]) / side))
-    finer = cv2.resize(rgb, (side * samples, side * samples), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(finer, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return averaged(rgb, side).astype(np.uint8, copy=False)
+
+
+def averaged(values: NDArray[Any], side: int) -> NDArray[Any]:
+    """Return `values`, of any type that OpenCV takes, as `resize_to` makes them smaller: (side, side, channels)."""
+    samples = max(2, round(0.9 * max(values.shape[:2]) / side))
+    finer = cv2.resize(values, (side * samples, side * samples), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.resize(finer, (side, side), interpolation=cv2.INTER_AREA))

@@ -33,16 +33,19 @@ def package(
     intent: Intent,
     families: Mapping[str, str],
     left_out: LeftOut | None = None,
+    beside: Path | None = None,
 ) -> ModelCard:
     """Write the model in the folder `model` to `out`, in the form that scores, with three answers and its intent.
 
     Its weights lie beside, for trainings to begin with.
 
+    With `beside`, the folder of another model of the same faces, it answers by the mean of both (joined.py).
     `manifests` and `faces` are what it was trained on, `families` the kinds of fakes of its data sets; `left_out` is a
     training like it that was not shown some sources, by which the answers then hold on such. What else lies in `out`
     stays. Raises FauxfaceError where something cannot be used.
     """
     prepare_backend()
+    from tasks.training.joined import join
     from tasks.training.network_file import read_network
     from tasks.training.weights_reference import save_weights
 
@@ -54,6 +57,8 @@ def package(
         exported = {name: sha256_file(work / name) for name in (SCORER, SCORER_WEIGHTS)}
         write_json(work / CARD, card.changed(files={**card.files, **exported}).model_dump(mode="json"))
         workers = len(os.sched_getaffinity(0))
+        if beside is not None:
+            join(work, beside, manifests, faces, workers)
         card = with_three_answers(work, manifests, faces, workers, families, left_out)
         card = card.changed(scoring_only=True, intent=intent)
         with appearing_folder(out) as new:
@@ -90,6 +95,7 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, help="reports/sources.json, if it is there: the yardstick.")
     parser.add_argument("--left-out-model", type=Path, help="A model whose training was not shown some sources.")
     parser.add_argument("--left-out", type=Path, help="The manifest of their faces.")
+    parser.add_argument("--beside", type=Path, help="Another model of the same faces: the mean of both answers.")
     given = parser.parse_args()
     measured = given.sources is not None and given.sources.is_file()
     report = json.loads(given.sources.read_text(encoding="utf-8")) if measured else {"folds": []}
@@ -97,7 +103,7 @@ def main() -> None:
     families = {name: each.family for name, each in load_card(given.model).sources.items() if each.family}
     known = LeftOut(given.left_out_model, given.left_out) if given.left_out else None
     intent = intent.model_copy(update={"yardstick": yardstick_rows(report)})
-    card = package(given.model, given.manifests, given.faces, given.out, intent, families, known)
+    card = package(given.model, given.manifests, given.faces, given.out, intent, families, known, given.beside)
     print(f"{given.out}: model {card.model_id}")  # noqa: T201
 
 

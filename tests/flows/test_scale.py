@@ -125,6 +125,20 @@ def test_a_worker_lost_costs_its_shards_again_and_no_more(scoring: Scoring, unbr
     assert not list(scoring.workspace.folder.rglob(".tmp-*"))
 
 
+def test_a_data_set_is_cropped_on_a_cluster_as_it_is_here(scoring: Scoring, tmp_path: Path) -> None:
+    small = {"datasets": {"small": {"source": str(scoring.dump), "label": {"rule": "constant", "value": "fake"}}},
+             "crop": {"shard": 60, "keep": "all"}}  # fmt: skip
+    found: list[Digests] = []
+    with DaskCluster(tmp_path, scoring.workspace.environment) as cluster:
+        for runner in (RUNNER, {"kind": "dask", "address": cluster.address}):
+            scoring.workspace.write_params({**small, "runner": runner})
+            scoring.workspace.run("fauxface", "crop", "small")
+            parts = sorted((scoring.workspace / "data/faces/small").glob("*.parquet"))
+            found.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in parts})
+    assert len(found[0]) == scoring.images // 60 + 1
+    assert found[0] == found[1]
+
+
 @pytest.mark.slow
 def test_an_interrupt_leaves_the_cluster_running_and_says_how_to_go_on(
     scoring: Scoring, unbroken: Digests, tmp_path: Path
