@@ -68,7 +68,7 @@ reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_
 	cd reference && fauxface split && sed "s/recipe: tuned/recipe: default/; /epochs:/d" params.yaml >data/default.yaml
 	cd reference && fauxface train --params data/default.yaml && rm -rf data/model_default && mv data/model data/model_default
 	cd reference && fauxface train
-	cd reference && python -m tasks.training.packaged data/model data/manifests data/faces ../fauxface/reference \
+	cd reference && python -m tasks.training.artefact.packaged data/model data/manifests data/faces ../fauxface/reference \
 		--beside data/model_default --intent ../fauxface/reference.yaml --sources reports/sources.json
 
 lock: $(STAMP) ## Resolve the newest allowed versions into requirements.lock

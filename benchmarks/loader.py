@@ -6,7 +6,7 @@
 One network trains in turn from three sources of the same faces, all timed in this run: `ready` gives batches that lie
 in memory, so it never waits; `loader` is that of `fauxface train`, with the recipe's augmentation; `plain` is a Python
 generator that reads one image file after the other with `cv2.imread`, flips every second one, and stacks a batch;
-once with the backend set up as `fauxface train` sets it up (tasks/training/backend.py), and once, `plain, as it
+once with the backend set up as `fauxface train` sets it up (tasks/training/fitting/backend.py), and once, `plain, as it
 starts`, in a process of its own with the backend as a notebook finds it, which is what the articles' loops are.
 The share of waiting is 1 - (seconds of an epoch from `ready`) / (seconds of an epoch from `loader`): whatever the
 loader costs the training, be it waiting or the processors' time. Where the faces do not fit into --budget they are
@@ -36,13 +36,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.scoring.crops import by_shard, decode_crop, read_manifest, read_shard
-from tasks.training.backend import device, prepare_backend, silent_stderr
-from tasks.training.recipes import Recipe, load_recipe
+from tasks.training.fitting.backend import device, prepare_backend, silent_stderr
+from tasks.training.recipe.recipes import Recipe, load_recipe
 
 if TYPE_CHECKING:
     import keras
 
-    from tasks.training.loader import FaceBatches
+    from tasks.training.batches.loader import FaceBatches
 
 Batch = tuple[NDArray[Any], NDArray[np.float32]]
 WAITING, RATIO = 0.10, 2.0  # asked for: less than the one, the other or more
@@ -134,8 +134,8 @@ def _plain_epochs(recipe: Recipe, files: list[str], labels: NDArray[np.float32],
 
 def _network(recipe: Recipe, batches: int) -> keras.Model:
     """Return the recipe's network, from random weights, compiled for its first phase of `batches` an epoch."""
-    from tasks.training.fit import compile_for
-    from tasks.training.zoo import build_network, logit_model
+    from tasks.training.fitting.fit import compile_for
+    from tasks.training.networks.zoo import build_network, logit_model
 
     network = logit_model(build_network(recipe.network, recipe.input_size, recipe.network_arguments))
     compile_for(network, recipe.stages()[0], batches)
@@ -157,8 +157,8 @@ def _epochs(network: keras.Model, source: Any, batches: int) -> list[Taken]:
 
 
 def _batches(recipe: Recipe, rows: pd.DataFrame, faces: Path, budget: int) -> FaceBatches:
-    from tasks.training.augment import Augmenter
-    from tasks.training.loader import CropStore, FaceBatches
+    from tasks.training.batches.augment import Augmenter
+    from tasks.training.batches.loader import CropStore, FaceBatches
 
     phase, workers = recipe.stages()[0], len(os.sched_getaffinity(0))
     store = CropStore(rows, faces, recipe.input_size, workers, budget)

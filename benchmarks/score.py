@@ -76,7 +76,7 @@ def _script(model: Path) -> Callable[[bytes], float | None]:
     with quietly():
         from mtcnn import MTCNN  # only here: importing TensorFlow takes seconds
 
-        from tasks.training.network_file import load_keras
+        from tasks.training.networks.network_file import load_keras
 
         detector = MTCNN()
         network, _ = load_keras(model)

@@ -16,9 +16,9 @@ from typing import Any
 
 from flows.workspace import FACES, MANIFESTS, PARAMS, SOURCES_STATE
 from tasks.params import Params, load_params
-from tasks.training.folds import Fold, faces_by_label, source_folds
-from tasks.training.yardstick import Place, measure_fold, summary
-from tasks.training.yardstick_text import bounds, number
+from tasks.training.sources.folds import Fold, faces_by_label, source_folds
+from tasks.training.sources.yardstick import Place, measure_fold, summary
+from tasks.training.sources.yardstick_text import bounds, number
 
 RECIPES = ("cnn3", "default", str(Path(__file__).with_name("plain.yaml")), "tuned")
 COLUMNS = ("known_auc", "new_auc", "known_false_alarms", "new_false_alarms")

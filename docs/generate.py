@@ -35,14 +35,14 @@ def page() -> str:
 
 def schemas() -> dict[str, str]:
     """Return the JSON Schemas of the reports, by the names of their files."""
-    from tasks.reporting import evaluation_shapes, shapes
+    from tasks.reporting import evaluation_schemas, report_schemas
 
     found = {
-        "crop": shapes.CropReport,
-        "split": shapes.SplitReport,
-        "train": shapes.TrainReport,
-        "evaluate": evaluation_shapes.EvaluateReport,
-        "score": shapes.ScoreReport,
+        "crop": report_schemas.CropReport,
+        "split": report_schemas.SplitReport,
+        "train": report_schemas.TrainReport,
+        "evaluate": evaluation_schemas.EvaluateReport,
+        "score": report_schemas.ScoreReport,
     }
     described = {name: {"$schema": DRAFT, **shape.model_json_schema()} for name, shape in found.items()}
     return {f"{name}.json": json.dumps(each, indent=1, sort_keys=True) + "\n" for name, each in described.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact
 
-from tasks.reporting.evaluation_shapes import EvaluateReport
+from tasks.reporting.evaluation_schemas import EvaluateReport
 from tasks.reporting.verdicts import headline_table
 
 HEADLINE, REPORT = "headline", "report"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.look import NAMED_MODEL
+from flows.images import NAMED_MODEL
 from flows.workspace import DOWNLOADS, MODEL, PARAMS
 from tasks.params import ScoreParams, load_params
 

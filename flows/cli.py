@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from flows import calibrate, evidence, look, models, scores, start, status
+from flows import calibrate, evidence, images, models, scores, start, status
 from flows.faults import DEBUG, words_for
 from flows.run_stage import run_stage
 from flows.supervisor import allow_supervision
@@ -124,7 +124,7 @@ def sources(
     params: ParamsFile = PARAMS,
 ) -> None:
     """Measure the recipe on sources that it is not trained on, in several trainings without some of them."""
-    from tasks.training.yardstick_text import table
+    from tasks.training.sources.yardstick_text import table
 
     typer.echo("\n".join(table(run_stage("sources", params_file=params, folds=folds, by_family=family))))
 
@@ -133,7 +133,7 @@ def score(
     sources: Annotated[
         list[str] | None, typer.Argument(help="Dumps to score; without any, those of `score.archives`.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help=look.NAMED_MODEL)] = None,
+    model: Annotated[str | None, typer.Option(help=images.NAMED_MODEL)] = None,
     out: Annotated[str, typer.Option(help="Folder or URL of the Parquet data set of scores.")] = str(SCORES),
     encoding: Annotated[
         str | None,
@@ -188,7 +188,7 @@ def schedule(params: ParamsFile = PARAMS) -> None:
 # In the order in which people need them, as `fauxface` without a command shows them.
 _GROUPS: dict[str, list[Callable[..., Any]]] = {
     "Start": [start.init, start.add, status.check, pipeline, status.status],
-    "Single images": [look.predict, evidence.explain, look.detect],
+    "Single images": [images.predict, evidence.explain, images.detect],
     "Scores": [score, calibrate.calibrate],
     "Stages, as `dvc repro` runs them": [sample, crop, split, train, evaluate, archive, report],
     "How far to trust it": [sources],

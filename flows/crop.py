@@ -21,7 +21,7 @@ from tasks.params import DatasetParams, FauxfaceError, Params, load_params
 from tasks.params.files import remove_temp_files
 from tasks.sources import Source, open_source
 from tasks.sources.fingerprints import fingerprint_of
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 from tasks.timings import write_report
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.look import NAMED_MODEL, looked_at, section
+from flows.images import NAMED_MODEL, looked_at, section
 from flows.run_stage import run_stage
 from flows.supervisor import supervise
 from flows.workspace import MODEL, PARAMS

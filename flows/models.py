@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.look import NAMED_MODEL
+from flows.images import NAMED_MODEL
 from flows.workspace import MODEL
 
 app = typer.Typer(help="Say what a model is.", no_args_is_help=True)

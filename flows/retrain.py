@@ -66,7 +66,7 @@ def _dvc(lock: int, word: str) -> None:
     """
     log, last = get_run_logger(), deque[str](maxlen=8)
     with subprocess.Popen(
-        own_command("flows.guard", str(lock), *_DVC, word),
+        own_command("flows.child_process", str(lock), *_DVC, word),
         env=_environment(), pass_fds=[lock], start_new_session=True, text=True, errors="replace",
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip

@@ -17,7 +17,7 @@ from flows.lock import only_one
 from flows.surroundings import SAFE_PATH, set_surroundings
 from flows.workspace import PARAMS, STATE
 from tasks.params import FauxfaceError, ScheduleParams, load_params
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -68,7 +68,7 @@ def deployments(settings: ScheduleParams, params_file: Path) -> list[RunnerDeplo
 def _deployment(flow: Flow[..., Any], cron: str | None, once: Any, params_file: Path) -> RunnerDeployment:
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.leftovers import belongs_to
+    from flows.stale_runs import belongs_to
 
     made: RunnerDeployment = flow.to_deployment(  # type: ignore[assignment]
         name=deployment_name(),
@@ -137,7 +137,7 @@ def _make_inbox(settings: ScheduleParams) -> None:
 
 def _served(settings: ScheduleParams, params_file: Path) -> bool:
     """Serve until told to stop, and return True; or until the server is lost, and return False."""
-    from flows.leftovers import tidy
+    from flows.stale_runs import tidy
 
     made = deployments(settings, params_file)
     try:

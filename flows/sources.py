@@ -11,8 +11,8 @@ from flows.runners import as_task, threads_of
 from flows.workspace import FACES, MANIFESTS, REPORTS, SOURCES_STATE
 from tasks.params import load_params
 from tasks.params.files import write_json
-from tasks.training.folds import faces_by_label, family_folds, source_folds
-from tasks.training.yardstick import Place, measure_fold, summary
+from tasks.training.sources.folds import faces_by_label, family_folds, source_folds
+from tasks.training.sources.yardstick import Place, measure_fold, summary
 
 
 @flow(name="sources")

@@ -133,7 +133,7 @@ def add(
 
 def _folder_and_sources(words: Sequence[str]) -> tuple[Path, list[str]]:
     """Tell the workspace's folder from sources: it comes first, and is no file and no URL."""
-    from tasks.sources.place import is_local
+    from tasks.sources.location import is_local
 
     if words and is_local(words[0]) and not _said(words[0])[1] and not Path(words[0]).expanduser().is_file():
         return Path(words[0]).expanduser(), list(words[1:])

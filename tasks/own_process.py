@@ -24,7 +24,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def own_command(module: str, *words: str) -> list[str]:
-    """Return the command that runs our module, named as in `flows.guard`, with `words` as its arguments."""
+    """Return the command that runs our module, named as in `flows.child_process`, with `words` as its arguments."""
     return [sys.executable, "-P", "-c", _RUN, str(ROOT), module, *words]
 
 

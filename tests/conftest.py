@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tasks.training.backend import set_surroundings
+from tasks.training.fitting.backend import set_surroundings
 from tests.faults.table import lines
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -23,9 +23,9 @@ from tasks.detection.quarantine import quarantine
 from tasks.detection.second_look import Look, look, turned, turned_back
 from tasks.detection.threads import lent_threads
 from tasks.imaging.decode import REDUCTIONS, Decoded, Header, ImageError, decode, decode_pixels, reduces, shrink
-from tasks.imaging.facts import corner_variance, quality_of, sharpness
 from tasks.imaging.phash import phash
 from tasks.imaging.provenance import provenance
+from tasks.imaging.trivial_features import corner_variance, quality_of, sharpness
 from tasks.params import CropParams
 from tasks.sources import Member
 from tasks.sources.status import Status

@@ -129,7 +129,7 @@ class Explainer:
 
     @cached_property
     def _keras(self) -> KerasMaps:
-        from tasks.training.backend import prepare_backend
+        from tasks.training.fitting.backend import prepare_backend
 
         prepare_backend()
         from tasks.explanation.keras_maps import KerasMaps
@@ -169,12 +169,14 @@ def explainer_of(url: str, layer: str | None = None) -> Explainer:
 
 def keras_network(folder: Path) -> keras.Model:
     """Return the Keras form of a model; that of the reference model has weights rounded to float16."""
-    from tasks.training.network_file import load_keras
-    from tasks.training.zoo import build_network
+    from tasks.training.networks.network_file import load_keras
+    from tasks.training.networks.zoo import build_network
 
     if is_packaged(str(folder)):
         from tasks.scoring.card import load_card
 
         card = load_card(folder)
-        return build_network(card.recipe["network"], card.recipe["input_size"], card.recipe["network_arguments"], "reference")
+        return build_network(
+            card.recipe["network"], card.recipe["input_size"], card.recipe["network_arguments"], "reference"
+        )
     return load_keras(folder)[0]

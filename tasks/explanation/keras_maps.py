@@ -17,7 +17,7 @@ from tasks.explanation.keras_path import Way
 from tasks.explanation.keras_run import Network, gradient, rectifies
 from tasks.explanation.methods import Found, Map
 from tasks.params import FauxfaceError
-from tasks.training.zoo import linear_layer
+from tasks.training.networks.zoo import linear_layer
 
 Pixels = NDArray[np.uint8]
 

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from tasks.training.zoo import LOGIT, linear_layer, logit_model
+from tasks.training.networks.zoo import LOGIT, linear_layer, logit_model
 
 Values = NDArray[np.float32]
 MAP_RANK = 4  # (n, height, width, channels)

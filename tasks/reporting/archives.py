@@ -17,10 +17,10 @@ from tasks.reporting.failures import Failures, failures, read_columns
 from tasks.reporting.inputs import Inputs
 from tasks.reporting.pictures import thumbnail
 from tasks.reporting.plots import Plot
-from tasks.reporting.shapes import ArchiveScores
+from tasks.reporting.report_schemas import ArchiveScores
 from tasks.scoring.suspicious import read_faces
 from tasks.sources import IndexedSource, open_source
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 
 SUSPICIOUS = 12
 SIDE = 128  # pixels of their pictures

@@ -14,7 +14,7 @@ from tasks.evaluation.notable import ALARM, BORDERLINE, MISSED, RANDOM, alarms, 
 from tasks.reporting.failures import read_columns
 from tasks.reporting.inputs import Inputs, read_json
 from tasks.reporting.pictures import file_uri, thumbnail
-from tasks.reporting.shapes import LABELS, Shape
+from tasks.reporting.report_schemas import LABELS, Shape
 from tasks.scoring.crops import stored_crops
 
 KINDS = {

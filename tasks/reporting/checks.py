@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.reporting.archives import Archive
-from tasks.reporting.evaluation_shapes import EvaluateReport
+from tasks.reporting.evaluation_schemas import EvaluateReport
 from tasks.reporting.inputs import Inputs
-from tasks.reporting.shapes import Counted, SplitReport
+from tasks.reporting.report_schemas import Counted, SplitReport
 from tasks.scoring.card import ModelCard
 
 # Reports round to six decimals.

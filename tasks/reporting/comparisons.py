@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.reporting.inputs import read_json
-from tasks.reporting.shapes import Shape
+from tasks.reporting.report_schemas import Shape
 
 SHOWN = 5
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tasks.params import DatasetParams
-from tasks.reporting.evaluation_shapes import EvaluateReport, Measured, MeasuredDataset
+from tasks.reporting.evaluation_schemas import EvaluateReport, Measured, MeasuredDataset
 from tasks.reporting.inputs import Inputs
 
 MAIN_NAMES = {"in_domain": "all data sets trained on", "overall": "all test faces"}

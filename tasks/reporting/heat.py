@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.reporting.evaluation_shapes import Brief, EvaluateReport, GridCell
-from tasks.reporting.shapes import Interval
+from tasks.reporting.evaluation_schemas import Brief, EvaluateReport, GridCell
+from tasks.reporting.report_schemas import Interval
 
 TITLES = {"trained_on": "Trained on", "held_out": "Held out"}
 FULL = 0.5  # a loss of the ROC-AUC that gets the darkest shade: from perfect to chance

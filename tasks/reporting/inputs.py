@@ -12,8 +12,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from tasks.params import FauxfaceError, Params
-from tasks.reporting.evaluation_shapes import EvaluateReport
-from tasks.reporting.shapes import CropReport, ScoreReport, Shape, SplitReport, TrainReport
+from tasks.reporting.evaluation_schemas import EvaluateReport
+from tasks.reporting.report_schemas import CropReport, ScoreReport, Shape, SplitReport, TrainReport
 from tasks.scoring.card import CARD, ModelCard, read_card
 
 AGAIN = "Run the stage that writes it again: `dvc repro --force {}`."

@@ -24,7 +24,7 @@ from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.heat import by_perturbation, heat_places
 from tasks.reporting.inputs import Inputs, read_inputs
 from tasks.reporting.plots import Plot, swatch
-from tasks.reporting.shapes import LABELS, SPLITS, Counted
+from tasks.reporting.report_schemas import LABELS, SPLITS, Counted
 from tasks.reporting.text import FILTERS
 from tasks.reporting.timing import timings
 from tasks.reporting.verdicts import strip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from tasks.reporting.shapes import Interval
+from tasks.reporting.report_schemas import Interval
 from tasks.scoring.text import name
 
 NONE = Markup('<span class="none" title="{}">–<span class="unseen"> ({})</span></span>')

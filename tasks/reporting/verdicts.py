@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tasks.reporting.evaluation_shapes import EvaluateReport, Line, Measured, Verdicts
+from tasks.reporting.evaluation_schemas import EvaluateReport, Line, Measured, Verdicts
 
 KINDS = {
     "trained_on": "Trained on",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tasks.reporting.archives import Archive
-from tasks.reporting.evaluation_shapes import EvaluateReport
+from tasks.reporting.evaluation_schemas import EvaluateReport
 from tasks.reporting.inputs import Inputs
-from tasks.reporting.shapes import LABELS
+from tasks.reporting.report_schemas import LABELS
 from tasks.reporting.verdicts import Place, all_lines
 
 SHOWN = 3

@@ -17,7 +17,7 @@ from tasks.scoring.shard import ScoreJob, finished_shards, score_key, score_once
 from tasks.scoring.store import ScoreFolder, ScoreStore
 from tasks.sources import open_source
 from tasks.sources.fingerprints import fingerprint_of
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 
 
 def score_archive(

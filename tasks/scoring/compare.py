@@ -15,10 +15,10 @@ from tasks.manifests.parts import write_table
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
 from tasks.params.models import CompareParams
+from tasks.scoring.drift import psi_of_shares, rank_correlation, shift
+from tasks.scoring.joined_scorings import changed_files, images, joined, names_at
 from tasks.scoring.ledger import Scoring
-from tasks.scoring.pairs import changed_files, images, joined, names_at
 from tasks.scoring.record import Finished, now
-from tasks.scoring.shift import psi_of_shares, rank_correlation, shift
 from tasks.scoring.store import ScoreFolder
 from tasks.sources.status import Status
 

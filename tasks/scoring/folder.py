@@ -14,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tasks.params import FauxfaceError
 from tasks.params.files import atomic_write
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 
 # By name, since the packages that raise them (botocore, aiohttp) need not be installed.
 _UNREACHABLE = {"ClientConnectionError", "ClientPayloadError", "EndpointConnectionError", "HTTPClientError"}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from tasks.params import ArchiveParams, FauxfaceError
 from tasks.scoring.record import Started, without_secrets
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 
 MAX_NAME = 64  # characters, as in params.yaml
 MAX_BYTES = 160  # of a name's UTF-8: with label and partition key a folder's name stays below 255

@@ -9,8 +9,8 @@ from itertools import islice
 
 from tasks.sources.annotations import FILE_KEY
 from tasks.sources.folder import Entry, listing_hash, read_files
+from tasks.sources.location import Place
 from tasks.sources.member import Member, NoDumpError, failed, printable
-from tasks.sources.place import Place
 from tasks.sources.source import IndexedSource, Part, RowReader, Source, StreamSource
 from tasks.sources.status import Status
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.sources.place import Place
+from tasks.sources.location import Place
 from tasks.sources.system_files import is_system_file
 
 # Descriptions, tables, statistics, indices and checksums, as Hugging Face, img2dataset and webdataset have them.

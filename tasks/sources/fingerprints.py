@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tasks.params.files import write_json
+from tasks.sources.location import is_local, locate
 from tasks.sources.member import printable
-from tasks.sources.place import is_local, locate
 from tasks.sources.source import Source
 
 # A file changed in the moment of its hashing might bear the same time; one this old (seconds) no longer changes so.

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.sources.location import Place, version_of
 from tasks.sources.member import MAX_MEMBER_BYTES, Member, SourceError, failed, held, printable, read_bounded, too_large
-from tasks.sources.place import Place, version_of
 from tasks.sources.source import ListedSource, Source
 from tasks.sources.status import Status
 from tasks.sources.system_files import is_system_file, system_file

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tasks.sources.folder import list_folder, listing_hash
+from tasks.sources.location import Place, locate, version_of
 from tasks.sources.member import SourceError
 from tasks.sources.opening import kind_by_name
-from tasks.sources.place import Place, locate, version_of
 
 MARKER = ".done"  # <dump>.done beside a dump: whoever brought it says that it is complete
 _TIMES = ("mtime", "LastModified", "last_modified")

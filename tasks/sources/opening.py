@@ -14,10 +14,10 @@ from tasks.sources.archives import Piece, archives_source
 from tasks.sources.clones import below, is_hidden, is_note
 from tasks.sources.download import default_cache, download, is_http
 from tasks.sources.folder import Entry, FolderSource, list_folder
+from tasks.sources.location import Place, is_local, locate
 from tasks.sources.member import LFS_POINTER, NoDumpError, SourceError
 from tasks.sources.parquet import SUFFIXES as PARQUET_SUFFIXES
 from tasks.sources.parquet import NoImagesError, ParquetSource
-from tasks.sources.place import Place, is_local, locate
 from tasks.sources.source import Source
 from tasks.sources.tarred import CompressedTarSource, TarSource
 from tasks.sources.zipped import ZipSource

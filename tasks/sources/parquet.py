@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from tasks.sources.annotations import FILE_KEY, class_names, is_binary, is_scalar, is_text, row_texts
 from tasks.sources.clones import below
 from tasks.sources.folder import Entry, listing_hash, read_files
+from tasks.sources.location import Place
 from tasks.sources.member import (
     LFS_POINTER,
     MAX_MEMBER_BYTES,
@@ -28,7 +29,6 @@ from tasks.sources.member import (
     printable,
     too_large,
 )
-from tasks.sources.place import Place
 from tasks.sources.source import IndexedSource, Source
 from tasks.sources.status import Status
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from tasks.sources.location import Place
 from tasks.sources.member import Member, NoDumpError, Shard, SourceError
-from tasks.sources.place import Place
 from tasks.sources.sidecars import annotated, annotated_rows, whole_samples
 
 # A shard of a stream carries its bytes, so it is closed early when its members are large photographs.

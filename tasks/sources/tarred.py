@@ -13,8 +13,8 @@ from typing import Any, cast
 import zstandard
 
 from tasks.sources.inflate import MAX_WINDOW, Inflated, new_bz2, new_xz, zstd_stream
+from tasks.sources.location import Handle, Place
 from tasks.sources.member import Member, archive_damaged, failed, held, path_fault
-from tasks.sources.place import Handle, Place
 from tasks.sources.source import ListedSource, Source, StreamSource
 from tasks.sources.status import Status
 from tasks.sources.system_files import is_system_file, system_file

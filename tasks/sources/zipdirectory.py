@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tasks.sources.location import Handle
 from tasks.sources.member import NoDumpError
-from tasks.sources.place import Handle
 from tasks.sources.zipnames import extra_fields, member_path
 
 CENTRAL_MAGIC = b"PK\x01\x02"

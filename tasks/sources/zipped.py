@@ -12,7 +12,9 @@ from contextlib import closing
 
 import zstandard
 
+from tasks.sources.broken_zip import LOCAL, LOCAL_MAGIC, salvage
 from tasks.sources.inflate import MAX_RATIO, Deflate, Inflated, new_bz2, new_xz, zip_lzma, zstd_stream
+from tasks.sources.location import Handle, Place
 from tasks.sources.member import (
     MAX_MEMBER_BYTES,
     PIECE,
@@ -25,8 +27,6 @@ from tasks.sources.member import (
     read_bounded,
     too_large,
 )
-from tasks.sources.place import Handle, Place
-from tasks.sources.salvage import LOCAL, LOCAL_MAGIC, salvage
 from tasks.sources.source import ListedSource, Source
 from tasks.sources.status import Status
 from tasks.sources.system_files import is_system_file, system_file

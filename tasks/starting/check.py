@@ -19,7 +19,7 @@ from tasks.params import ArchiveParams, DatasetParams, FauxfaceError, Params, Sp
 from tasks.sources.download import is_http
 from tasks.starting.estimate import cropping_seconds, estimate
 from tasks.starting.survey import Survey, survey
-from tasks.training.recipes import load_recipe
+from tasks.training.recipe.recipes import load_recipe
 
 _LABELS = ("real", "fake")
 _FEW = 5  # groups that a side of the split may expect of a label; with fewer it may well get none

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.params import CropParams, FauxfaceError
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 from tasks.starting.guess import Guess, guess
 from tasks.starting.settings_text import Entry, dataset_name
 from tasks.starting.survey import Survey, survey

@@ -14,7 +14,7 @@ from tasks.manifests.labelling import Picture
 from tasks.manifests.matching import normal
 from tasks.params import CropParams, FauxfaceError
 from tasks.sources import IndexedSource, Member, Source, open_source
-from tasks.sources.place import is_local
+from tasks.sources.location import is_local
 from tasks.sources.sidecars import SIDECARS
 from tasks.sources.status import Status
 from tasks.sources.system_files import is_system_file

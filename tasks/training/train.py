@@ -21,17 +21,17 @@ from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
-from tasks.training.answers import with_three_answers
-from tasks.training.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
-from tasks.training.recipes import Recipe, load_recipe
-from tasks.training.reference import REFERENCE, packaged_weights
-from tasks.training.splits import Split, of_phase, read_split, with_fakes
+from tasks.training.artefact.answers import with_three_answers
+from tasks.training.fitting.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
+from tasks.training.networks.reference import REFERENCE, packaged_weights
+from tasks.training.recipe.recipes import Recipe, load_recipe
+from tasks.training.recipe.splits import Split, of_phase, read_split, with_fakes
 
 if TYPE_CHECKING:
     import keras
 
-    from tasks.training.fit import Fitted
-    from tasks.training.loader import FaceBatches
+    from tasks.training.batches.loader import FaceBatches
+    from tasks.training.fitting.fit import Fitted
 
 # Faces of the validation split on which the two forms of the network are compared.
 COMPARED = 256
@@ -76,9 +76,9 @@ def train(
             recipe = recipe.with_heads(len(heads))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
-    from tasks.training.fit import Record, fit
-    from tasks.training.phases import TrainingFaces
-    from tasks.training.state import TrainingState
+    from tasks.training.fitting.fit import Record, fit
+    from tasks.training.fitting.state import TrainingState
+    from tasks.training.recipe.phases import TrainingFaces
 
     # What a ridge phase solves for are the features that the saved network computes, which is f32.
     closed = params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
@@ -119,8 +119,8 @@ def _network(recipe: Recipe, seed: int, precision: Precision) -> keras.Model:
     """Return the recipe's network with the weights that its training begins with; all drawing is seeded here."""
     import keras
 
-    from tasks.training.parallel import use_all_devices
-    from tasks.training.zoo import build_network
+    from tasks.training.fitting.parallel import use_all_devices
+    from tasks.training.networks.zoo import build_network
 
     use_all_devices()
     keras.utils.set_random_seed(seed)
@@ -132,8 +132,8 @@ def _network(recipe: Recipe, seed: int, precision: Precision) -> keras.Model:
 
 def _plain(network: keras.Model, recipe: Recipe) -> keras.Model:
     """Return the same network as one device computes it in f32; its weights were f32 in any case."""
-    from tasks.training.parallel import use_one_device
-    from tasks.training.zoo import build_network
+    from tasks.training.fitting.parallel import use_one_device
+    from tasks.training.networks.zoo import build_network
 
     use_one_device()
     plain = build_network(recipe.network, recipe.input_size, recipe.network_arguments)
@@ -152,7 +152,7 @@ def _save(
     data: dict[str, str],
 ) -> ModelCard:
     """Fit temperature and threshold on the validation split and write the artefact."""
-    from tasks.training.artefact import About, save_artefact
+    from tasks.training.artefact.saving import About, save_artefact
 
     logits = _logits(network, batches)
     temperature = fit_temperature(labels, logits)
@@ -166,9 +166,9 @@ def _save(
 
 def _logits(network: keras.Model, batches: FaceBatches) -> NDArray[np.float32]:
     """Return the logits (n,) of all faces; those of statistics come from OpenVINO, which computes them faster."""
-    from tasks.training.artefact import keras_logits
-    from tasks.training.frozen import Frozen
-    from tasks.training.zoo import logit_model, takes_statistics
+    from tasks.training.artefact.saving import keras_logits
+    from tasks.training.networks.zoo import logit_model, takes_statistics
+    from tasks.training.ridge.feature_extractor import Frozen
 
     if takes_statistics(network):
         return Frozen(logit_model(network))(batches)[:, 0]
@@ -197,7 +197,7 @@ def _tells(card: ModelCard) -> bool:
 
 def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:
     """Return those of the data sets with `heads` of their own whose head has no weights."""
-    from tasks.training.zoo import linear_layer
+    from tasks.training.networks.zoo import linear_layer
 
     kernel = linear_layer(network).get_weights()[0]
     return [name for number, name in enumerate(heads) if not kernel[:, number].any()]

@@ -25,9 +25,9 @@ from tasks.explanation.shuffled import shuffled_layers, shuffled_scorer
 from tasks.params import FauxfaceError
 from tasks.scoring.card import ModelCard
 from tasks.scoring.classifier import Classifier
-from tasks.training.export import export_scorer
-from tasks.training.network_file import write_network
-from tasks.training.zoo import build_network, logit_model
+from tasks.training.artefact.export import export_scorer
+from tasks.training.networks.network_file import write_network
+from tasks.training.networks.zoo import build_network, logit_model
 from tests.explanation.test_maps import PLANTED, face, fineness
 from tests.flows.stand_in import write_stand_in
 

@@ -17,9 +17,9 @@ from openvino import opset13
 
 from tasks.explanation.exact import ExactNetwork, spread
 from tasks.explanation.tail import NotLinearError
-from tasks.training.export import export_scorer
-from tasks.training.network_file import write_network
-from tasks.training.zoo import build_network, with_verdict
+from tasks.training.artefact.export import export_scorer
+from tasks.training.networks.network_file import write_network
+from tasks.training.networks.zoo import build_network, with_verdict
 
 # Keras itself, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

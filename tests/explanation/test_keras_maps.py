@@ -18,7 +18,7 @@ from tasks.explanation.keras_run import Network, gradient
 from tasks.explanation.methods import METHODS
 from tasks.params import FauxfaceError
 from tasks.params.models import EXPLAIN_METHODS
-from tasks.training.zoo import build_network, logit_model, with_verdict
+from tasks.training.networks.zoo import build_network, logit_model, with_verdict
 
 # Keras itself, with this NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -18,8 +18,8 @@ from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file, write_json
 from tasks.scoring.card import ARCHITECTURE, CARD, FILES, SCORER, WEIGHTS, ModelCard, read_card
 from tasks.scoring.classifier import Classifier
-from tasks.training.network_file import read_network, write_network
-from tasks.training.zoo import build_network
+from tasks.training.networks.network_file import read_network, write_network
+from tasks.training.networks.zoo import build_network
 from tests.faults.table import Tell, tell
 from tests.flows.stand_in import SIZE, write_stand_in
 

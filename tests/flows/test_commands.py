@@ -59,7 +59,7 @@ def test_modules_beside_the_workspace_are_never_imported_in_place_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_hostile(tmp_path)
-    guard = own_command("flows.guard", "1", sys.executable, "-c", "raise SystemExit(3)")
+    guard = own_command("flows.child_process", "1", sys.executable, "-c", "raise SystemExit(3)")
     for path in ("", str(tmp_path)):  # not even from the user's own path of modules
         monkeypatch.setenv("PYTHONPATH", path)
         with subprocess.Popen(guard, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from tasks.scoring.classifier import Classifier
-from tasks.training.recipes import RECIPES, load_recipe
+from tasks.training.recipe.recipes import RECIPES, load_recipe
 from tests.flows.conftest import Workspace
 from tests.flows.dumps import Dumps
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tasks.params import ConstantLabel, DatasetParams
-from tasks.reporting.evaluation_shapes import EvaluateReport, Measured
+from tasks.reporting.evaluation_schemas import EvaluateReport, Measured
 from tasks.reporting.headline import baseline_note, samples
-from tasks.reporting.shapes import Interval
+from tasks.reporting.report_schemas import Interval
 from tasks.reporting.text import count, percent, ratio, ratio_interval, seconds, share
 
 

@@ -14,7 +14,7 @@ import pytest
 from tasks.detection import onepass
 from tasks.scoring.shard import ScoreJob, finished_shard, finished_shards, score_shard
 from tasks.sources import Member, Source, Status, folder, open_source
-from tasks.sources.place import Place
+from tasks.sources.location import Place
 
 FAULTY = ("1.jpg", "6.jpg")
 

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.sources import Member, SourceError, Status, folder, open_source, place, tarwalk, zipped
+from tasks.sources import Member, SourceError, Status, folder, location, open_source, tarwalk, zipped
 from tasks.sources.member import read_bounded
 
 Files = list[tuple[str, bytes]]
@@ -320,6 +320,6 @@ def test_a_disk_that_fails_is_an_error_and_not_a_damaged_archive(
             raise OSError(5, "Input/output error")
 
     with open_source(pack("tar", PHOTOS, tmp_path)) as dump:
-        monkeypatch.setattr(place.Handle, "_open", lambda handle: Broken())
+        monkeypatch.setattr(location.Handle, "_open", lambda handle: Broken())
         with pytest.raises(SourceError, match=r"dump\.tar: cannot be read .*Input/output error"):
             next(dump.members())

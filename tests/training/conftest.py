@@ -13,7 +13,7 @@ import pytest
 
 from tasks.manifests.schemas import FACES, MANIFEST, shard_name
 from tasks.params import CropParams, TrainParams
-from tasks.training.backend import prepare_backend
+from tasks.training.fitting.backend import prepare_backend
 from tasks.training.train import TrainResult, train
 
 SIDE = 48

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks.training.fit import Fitted, Record, fit
-from tasks.training.phases import TrainingFaces
-from tasks.training.recipes import Recipe, load_recipe
-from tasks.training.splits import read_split
-from tasks.training.state import TrainingState
+from tasks.training.fitting.fit import Fitted, Record, fit
+from tasks.training.fitting.state import TrainingState
+from tasks.training.recipe.phases import TrainingFaces
+from tasks.training.recipe.recipes import Recipe, load_recipe
+from tasks.training.recipe.splits import read_split
 from tasks.training.train import _network
 
 

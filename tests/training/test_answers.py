@@ -18,9 +18,9 @@ from tasks.scoring.card import FAMILIAR, KERAS_FILES, Intent, YardstickRow, load
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.scoring.verdict import Judge
-from tasks.training.answers import LeftOut, seen_faces, with_three_answers
-from tasks.training.network_file import load_keras
-from tasks.training.packaged import package, yardstick_rows
+from tasks.training.artefact.answers import LeftOut, seen_faces, with_three_answers
+from tasks.training.artefact.packaged import package, yardstick_rows
+from tasks.training.networks.network_file import load_keras
 
 INTENT = Intent(limits="Toys only.", intended_use="Tests.", not_for="Faces.", licence="None.")
 
@@ -37,7 +37,7 @@ def packed(toy: Any, trained: Any, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_the_scorer_gives_what_the_logit_is_made_of(toy: Any, trained: Any) -> None:
-    from tasks.training.zoo import linear_layer
+    from tasks.training.networks.zoo import linear_layer
 
     faces = load_crops(read_manifest(toy.manifests / "test.parquet"), toy.faces, 48, 2)
     seen = Classifier.load(trained.model).seen(faces)

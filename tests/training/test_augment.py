@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.training.augment import Augmenter
-from tasks.training.recipes import TransformSpec
+from tasks.training.batches.augment import Augmenter
+from tasks.training.recipe.recipes import TransformSpec
 
 FLIP = TransformSpec(name="HorizontalFlip", arguments={"p": 0.5})
 DARKER = TransformSpec(name="RandomBrightnessContrast", arguments={"brightness_limit": [-0.3, -0.2], "p": 0.5})

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tasks.training.averages import UseAverages, averaged_weights
+from tasks.training.fitting.averages import UseAverages, averaged_weights
 from tests.training.fitting import fit_only
 
 

@@ -13,8 +13,8 @@ import pytest
 from tasks.scoring.card import ARCHITECTURE, WEIGHTS
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
-from tasks.training import backend
-from tasks.training.recipes import load_recipe
+from tasks.training.fitting import backend
+from tasks.training.recipe.recipes import load_recipe
 from tasks.training.train import _network
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.training.augment import Augmenter
-from tasks.training.blend import self_blended
+from tasks.training.batches.augment import Augmenter
+from tasks.training.batches.blend import self_blended
 from tests.training.test_camera import textured
 
 

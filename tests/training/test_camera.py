@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.training import camera
-from tasks.training.augment import Augmenter
-from tasks.training.recipes import TransformSpec
+from tasks.training.batches import camera
+from tasks.training.batches.augment import Augmenter
+from tasks.training.recipe.recipes import TransformSpec
 
 
 def textured(side: int = 64) -> np.ndarray:

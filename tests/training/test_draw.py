@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.scoring.crops import read_manifest
-from tasks.training.loader import CropStore, FaceBatches, drawn_times
-from tasks.training.phases import source_shares
-from tasks.training.splits import Split
+from tasks.training.batches.loader import CropStore, FaceBatches, drawn_times
+from tasks.training.recipe.phases import source_shares
+from tasks.training.recipe.splits import Split
 
 SIDE = 48
 

@@ -13,11 +13,11 @@ from sklearn.metrics import roc_auc_score
 
 from tasks.imaging.decode import decode
 from tasks.imaging.encode import encoded_again
-from tasks.imaging.facts import jpeg_quality
 from tasks.imaging.resize import resize_to
-from tasks.training.augment import Augmenter
-from tasks.training.equalise import Equalisation, equalise
-from tasks.training.recipes import TransformSpec
+from tasks.imaging.trivial_features import jpeg_quality
+from tasks.training.batches.augment import Augmenter
+from tasks.training.batches.equalise import Equalisation, equalise
+from tasks.training.recipe.recipes import TransformSpec
 
 SIDE = 128
 FACES = 40

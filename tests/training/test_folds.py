@@ -8,7 +8,7 @@ import pytest
 
 from tasks.params import FauxfaceError
 from tasks.scoring.crops import read_manifest
-from tasks.training.folds import Fold, faces_by_label, family_folds, source_folds, write_fold
+from tasks.training.sources.folds import Fold, faces_by_label, family_folds, source_folds, write_fold
 
 COUNTS = pd.DataFrame(
     {0: [50, 0, 0, 20, 90, 80, 70, 10], 1: [50, 60, 40, 20, 0, 0, 0, 0]},

@@ -18,7 +18,7 @@ from tasks.params.files import sha256_file, write_json
 from tasks.scoring.card import CARD, SCORER, SCORER_WEIGHTS, ModelCard, load_card
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
-from tasks.training.joined import join
+from tasks.training.artefact.joined import join
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.params import FauxfaceError
-from tasks.training.augment import Augmenter
-from tasks.training.recipes import TransformSpec
+from tasks.training.batches.augment import Augmenter
+from tasks.training.recipe.recipes import TransformSpec
 
 Pixels = NDArray[np.uint8]
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from tasks.manifests.schemas import FACES, shard_name
 from tasks.params import FauxfaceError
 from tasks.scoring.crops import load_crops, read_manifest
-from tasks.training.augment import Augmenter
-from tasks.training.loader import CropStore, FaceBatches
-from tasks.training.phases import TrainingFaces
-from tasks.training.recipes import TransformSpec, load_recipe
-from tasks.training.splits import read_split
+from tasks.training.batches.augment import Augmenter
+from tasks.training.batches.loader import CropStore, FaceBatches
+from tasks.training.recipe.phases import TrainingFaces
+from tasks.training.recipe.recipes import TransformSpec, load_recipe
+from tasks.training.recipe.splits import read_split
 
 SIDE = 48
 TINY = 2 * 50 * SIDE * SIDE * 3  # two of the toy's shards

@@ -15,14 +15,14 @@ import pytest
 SCRIPT = """
 import json
 from pathlib import Path
-from tasks.training.backend import prepare_backend
+from tasks.training.fitting.backend import prepare_backend
 prepare_backend()
 import keras, numpy as np
 from tasks.scoring.crops import read_manifest
-from tasks.training.augment import Augmenter
-from tasks.training.callbacks import TellEpoch
-from tasks.training.loader import CropStore, FaceBatches
-from tasks.training.recipes import TransformSpec
+from tasks.training.batches.augment import Augmenter
+from tasks.training.fitting.callbacks import TellEpoch
+from tasks.training.batches.loader import CropStore, FaceBatches
+from tasks.training.recipe.recipes import TransformSpec
 
 root = Path({root!r})
 rows = read_manifest(root / "manifests" / "train.parquet")

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.training import parallel
-from tasks.training.recipes import load_recipe
+from tasks.training.fitting import parallel
+from tasks.training.recipe.recipes import load_recipe
 from tests.training.fitting import faces_for
 
 SCRIPT = """
 import json
 from pathlib import Path
-from tasks.training.backend import prepare_backend
+from tasks.training.fitting.backend import prepare_backend
 prepare_backend()
 from tasks.params import CropParams, TrainParams
-from tasks.training import fit, parallel
+from tasks.training.fitting import fit
+from tasks.training.fitting import parallel
 from tasks.training.train import train
 
 used = []

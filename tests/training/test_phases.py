@@ -15,10 +15,10 @@ import pytest
 from tasks.manifests.schemas import MANIFEST
 from tasks.params import FauxfaceError
 from tasks.scoring.crops import load_crops, read_manifest
-from tasks.training import callbacks, fit
-from tasks.training.recipes import Phase, Recipe, load_recipe
-from tasks.training.splits import read_split
-from tasks.training.state import Progress, TrainingState
+from tasks.training.fitting import callbacks, fit
+from tasks.training.fitting.state import Progress, TrainingState
+from tasks.training.recipe.recipes import Phase, Recipe, load_recipe
+from tasks.training.recipe.splits import read_split
 from tests.training.fitting import faces_for, fit_recipe
 
 TWO = """

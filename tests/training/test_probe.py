@@ -25,14 +25,14 @@ from tasks.scoring.card import FAMILIAR
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.scoring.verdict import Judge
-from tasks.training.augment import Augmenter
-from tasks.training.network_file import read_network
-from tasks.training.probe import fit_heads
-from tasks.training.recipes import Recipe, TransformSpec, load_recipe
-from tasks.training.ridge import log_loss
-from tasks.training.splits import Split, at_most, read_split, with_fakes
-from tasks.training.zoo import build_network, linear_layer, logit_model, set_trainable
-from tasks.training.zoo.statistics import Seen, align, parts, statistics_of, unaligned
+from tasks.training.batches.augment import Augmenter
+from tasks.training.networks.network_file import read_network
+from tasks.training.networks.zoo import build_network, linear_layer, logit_model, set_trainable
+from tasks.training.networks.zoo.statistics import Seen, align, parts, statistics_of, unaligned
+from tasks.training.recipe.recipes import Recipe, TransformSpec, load_recipe
+from tasks.training.recipe.splits import Split, at_most, read_split, with_fakes
+from tasks.training.ridge.heads import log_loss
+from tasks.training.ridge.probe import fit_heads
 from tests.training.conftest import SIDE, draw
 from tests.training.fitting import faces_for, fit_recipe
 from tests.training.test_resume import assert_equal, kill_in

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from tasks.params import FauxfaceError
-from tasks.training.augment import Augmenter
-from tasks.training.randaugment import OPERATIONS, RandAugment
-from tasks.training.recipes import TransformSpec
+from tasks.training.batches.augment import Augmenter
+from tasks.training.batches.randaugment import OPERATIONS, RandAugment
+from tasks.training.recipe.recipes import TransformSpec
 
 SIDE = 64
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError, TrainParams
-from tasks.training.augment import Augmenter
-from tasks.training.recipes import RECIPES, Recipe, load_recipe
+from tasks.training.batches.augment import Augmenter
+from tasks.training.recipe.recipes import RECIPES, Recipe, load_recipe
 
 MINIMAL = "network: cnn3\ninput_size: 64\nepochs: 2\nbatch_size: 8\nlearning_rate: 0.001\n"
 

@@ -17,11 +17,11 @@ KILLED_IN_EPOCH = 2
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from tasks.training.backend import prepare_backend
+from tasks.training.fitting.backend import prepare_backend
 prepare_backend()
 import keras
 from tasks.params import CropParams, TrainParams
-from tasks.training import callbacks
+from tasks.training.fitting import callbacks
 from tasks.training.train import train
 
 class Kill(callbacks.TellEpoch):
@@ -32,7 +32,7 @@ class Kill(callbacks.TellEpoch):
         if self.now == {epoch} and batch == 4:
             os.kill(os.getpid(), signal.SIGKILL)
 
-from tasks.training import fit
+from tasks.training.fitting import fit
 fit.TellEpoch = Kill
 root, out = Path({root!r}), Path({out!r})
 train(root / "manifests", root / "faces", out / "model", CropParams(), TrainParams(recipe={recipe!r}, seed=3),

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.training.recipes import Phase
-from tasks.training.splits import of_phase, read_split
+from tasks.training.recipe.recipes import Phase
+from tasks.training.recipe.splits import of_phase, read_split
 
 
 @pytest.fixture

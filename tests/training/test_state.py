@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tasks.training.state import STATE, Progress, TrainingState
+from tasks.training.fitting.state import STATE, Progress, TrainingState
 
 
 def model(width: int = 3) -> Any:

@@ -19,12 +19,12 @@ from tasks.params.files import sha256_file
 from tasks.scoring.card import FILES
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
-from tasks.training import callbacks, fit
-from tasks.training.loader import FaceBatches
-from tasks.training.phases import balanced_weights
-from tasks.training.recipes import load_recipe
-from tasks.training.splits import read_split
-from tasks.training.state import Progress, TrainingState
+from tasks.training.batches.loader import FaceBatches
+from tasks.training.fitting import callbacks, fit
+from tasks.training.fitting.state import Progress, TrainingState
+from tasks.training.recipe.phases import balanced_weights
+from tasks.training.recipe.recipes import load_recipe
+from tasks.training.recipe.splits import read_split
 from tasks.training.train import _data_hashes, _first
 from tests.training.fitting import faces_for, fit_only
 

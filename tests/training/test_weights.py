@@ -18,9 +18,9 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from tasks.detection.weights import load_weights as detector_weights
 from tasks.params import FauxfaceError
-from tasks.training import weights
-from tasks.training.weights import PUBLISHED, load_pretrained
-from tasks.training.zoo import build_network
+from tasks.training.networks import weights
+from tasks.training.networks.weights import PUBLISHED, load_pretrained
+from tasks.training.networks.zoo import build_network
 
 APPLICATIONS: dict[str, Callable[..., keras.Model]] = {
     "mobilenet_v3": keras.applications.MobileNetV3Large,

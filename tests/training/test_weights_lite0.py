@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.params import FauxfaceError
-from tasks.training import weights_lite0
-from tasks.training.weights_lite0 import FILE, MAGIC, PACKAGE, imagenet_tensors, read_legacy
-from tasks.training.zoo import build_network
+from tasks.training.networks import weights_lite0
+from tasks.training.networks.weights_lite0 import FILE, MAGIC, PACKAGE, imagenet_tensors, read_legacy
+from tasks.training.networks.zoo import build_network
 from tests.training.reference import lite0_features
 
 # Photographs in scenes/no_faces.zip and what is to be seen on them, as a class of ImageNet.

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.training import reference
-from tasks.training.weights_reference import load_saved, save_weights
-from tasks.training.zoo import build_network
+from tasks.training.networks import reference
+from tasks.training.networks.weights_reference import load_saved, save_weights
+from tasks.training.networks.zoo import build_network
 
 SIDE = 32
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from tasks.params import FauxfaceError
-from tasks.training.zoo import build_network
+from tasks.training.networks.zoo import build_network
 from tests.training.reference import resnet18_features, resnet18_tensors
 
 Tensors = dict[str, NDArray[Any]]

@@ -14,10 +14,10 @@ import pytest
 from tasks.manifests.schemas import MANIFEST
 from tasks.params import Params
 from tasks.scoring.crops import read_manifest
-from tasks.training import yardstick
-from tasks.training.folds import Fold
-from tasks.training.yardstick import Place, _figures, measure_fold, summary
-from tasks.training.yardstick_text import table
+from tasks.training.sources import yardstick
+from tasks.training.sources.folds import Fold
+from tasks.training.sources.yardstick import Place, _figures, measure_fold, summary
+from tasks.training.sources.yardstick_text import table
 
 NAMES = ("a", "b", "c")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.training.network_file import refuse_code
-from tasks.training.zoo import LOGIT, NETWORKS, P_FAKE, build_network, logit_model
+from tasks.training.networks.network_file import refuse_code
+from tasks.training.networks.zoo import LOGIT, NETWORKS, P_FAKE, build_network, logit_model
 
 FORMS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in sorted(NETWORKS)),

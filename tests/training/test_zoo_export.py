@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from tasks.scoring import classifier
 from tasks.scoring.classifier import BY_GROUPS, Scorer
-from tasks.training.artefact import TOLERANCE
-from tasks.training.export import export_scorer
-from tasks.training.network_file import write_network
-from tasks.training.zoo import NETWORKS, build_network, logit_model
+from tasks.training.artefact.export import export_scorer
+from tasks.training.artefact.saving import TOLERANCE
+from tasks.training.networks.network_file import write_network
+from tasks.training.networks.zoo import NETWORKS, build_network, logit_model
 
 CASES = [
     *(pytest.param(name, {}, "none") for name in sorted(NETWORKS) if name not in ("lite0", "resnet50")),

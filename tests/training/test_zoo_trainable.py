@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tasks.params import FauxfaceError
-from tasks.training.zoo import build_network, logit_model, set_trainable
+from tasks.training.networks.zoo import build_network, logit_model, set_trainable
 
 LEARNS = {
     ("cnn3", "head"): ["logit"],

@@ -1,0 +1,1 @@
+"""The trained model as files: saved, exported, joined, packaged."""

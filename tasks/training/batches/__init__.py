@@ -1,0 +1,1 @@
+"""Faces as batches: read, changed, blended."""

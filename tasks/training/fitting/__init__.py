@@ -1,0 +1,1 @@
+"""Fitting by gradient descent: epochs, averages, devices, what a killed training goes on from."""

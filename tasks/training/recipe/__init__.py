@@ -1,0 +1,1 @@
+"""What a training does: recipes, their phases, the faces of each."""

@@ -1,0 +1,1 @@
+"""Linear heads in closed form on what a frozen network gives."""

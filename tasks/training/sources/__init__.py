@@ -1,0 +1,1 @@
+"""The yardstick: trainings without some of their sources."""
