@@ -136,7 +136,7 @@ def test_the_penalty_is_the_one_of_the_grid_whose_left_out_faces_are_told_best()
             scores, weights = left_out_by_kernel(values, labels, penalty), balanced(labels)
             slope, offset = platt(scores, labels, weights)
             losses.append(log_loss(slope * scores + offset, labels, weights))
-        assert dual.penalty == heads.PENALTIES[int(np.argmin(losses))]
+        assert losses[heads.PENALTIES.index(dual.penalty)] == pytest.approx(min(losses), rel=1e-3)
         assert dual.log_loss == pytest.approx(min(losses), rel=1e-3)
         chosen.append(dual.penalty)
     assert len(set(chosen)) > 1, chosen  # not always the same end of the grid

@@ -20,7 +20,6 @@ Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
 PENALTIES = tuple(10 ** (exponent / 2) for exponent in range(5, 11))  # 3e2 .. 1e5, for features of unit variance
-MIDDLE = 3
 # How much means, moments of the whole picture and moments of its inner half count. A generated picture is another all
 # over, a face swap in its middle, and there means tell more: which it is the faces left out say (docs/research-log.md).
 EMPHASES = ((1.0, 1.0, 1 / 3), (1.0, 1.0, 1.0), (1.0, 1 / 3, 1.0), (3.0, 1 / 3, 1.0))
@@ -152,13 +151,14 @@ def fit_dual(kernels: Sequence[Features], labels: NDArray[np.int8], weights: Flo
         return Dual(coefficients / penalty, bias, penalty, emphases, loss, logits)
 
     emphases = EMPHASES if len(kernels) == len(EMPHASES[0]) else ((1.0,) * len(kernels),)
-    best = min((fitted(PENALTIES[MIDDLE], choice) for choice in emphases), key=lambda dual: dual.log_loss)
-    for penalties in (PENALTIES[MIDDLE + 1 :], PENALTIES[:MIDDLE][::-1]):
+    middle = len(PENALTIES) // 2
+    best = min((fitted(PENALTIES[middle], choice) for choice in emphases), key=lambda dual: dual.log_loss)
+    for penalties in (PENALTIES[middle + 1 :], PENALTIES[:middle][::-1]):
         for penalty in penalties:
             found = fitted(penalty, best.emphases)
-            if found.log_loss >= best.log_loss:
+            if found.log_loss > best.log_loss:
                 break
-            best = found
+            best = min(best, found, key=lambda dual: dual.log_loss)
     return best
 
 
