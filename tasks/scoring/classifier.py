@@ -116,7 +116,9 @@ class Scorer:
             refuse_unfit(model, path, size)
             model.reshape([1, size, size, 3])
             model = _taking_bytes(model)
-            requests = [core.compile_model(model, "CPU", settings).create_infer_request() for _ in range(threads)]
+            with ThreadPoolExecutor(threads) as compiling:  # a start costs as long as one copy takes
+                copies = compiling.map(lambda _: core.compile_model(model, "CPU", settings), range(threads))
+                requests = [copy.create_infer_request() for copy in copies]
         except (RuntimeError, ElementTree.ParseError) as error:
             raise FauxfaceError(f"{path}: OpenVINO cannot use it ({str(error).strip().splitlines()[-1]}).") from None
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()

@@ -1,7 +1,7 @@
 """Two trained models as one: the mean of their calibrated logits, computed by one graph.
 
-What is tuned as a whole and what is read from a frozen network err in different places; the mean of both errs less than
-either on the reference model's validation faces (docs/explanation/model.md).
+What is tuned as a whole and what is read from a frozen network err in different places: docs/explanation/model.md has what
+each gives alone.
 """
 
 from __future__ import annotations
