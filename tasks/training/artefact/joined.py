@@ -1,7 +1,7 @@
 """Two trained models as one: the mean of their calibrated logits, computed by one graph.
 
-What is tuned as a whole and what is read from a frozen network err in different places: docs/explanation/model.md has what
-each gives alone.
+What is tuned as a whole and what is read from a frozen network err in different places: docs/explanation/model.md has
+what each gives alone.
 """
 
 from __future__ import annotations
