@@ -7,7 +7,6 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,22 +76,18 @@ def predict(
     image cannot be read; an image without a face, or with a fake one, is an answer.
     """
     supervise(repeats=True)
-    from tasks.detection.onepass import shared_detector
     from tasks.scoring.card import is_packaged, model_named
     from tasks.scoring.card_text import bounds_line, notices
-    from tasks.scoring.model import card_at, load_model
+    from tasks.scoring.model import load_model
     from tasks.scoring.predict import predict as judged
     from tasks.scoring.rows import answer_columns, image_columns
     from tasks.scoring.verdict import Judge
 
     settings = section("score", ScoreParams())
     url = model_named(model, MODEL)
-    crop = card_at(url).crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
-    threads = min(len(images), len(os.sched_getaffinity(0)))
-    with ThreadPoolExecutor(1) as beside:  # most of the time for one photo is the start of both networks
-        beside.submit(shared_detector, crop)
-        classifier = load_model(url, settings.precision, threads)
+    classifier = load_model(url, settings.precision)
     card, judge = classifier.card, Judge.of(classifier.card, settings.threshold)
+    crop = card.crop.model_copy(update={"max_pixels": section("crop", CropParams()).max_pixels})
     said = {"model_id": card.model_id, "threshold": judge.threshold}
     failures = 0
     seen: list[tuple[str, Face]] = []

@@ -42,13 +42,10 @@ def card_at(url: str) -> ModelCard:
         return load_card(folder)
 
 
-def load_model(url: str, precision: Precision = "f32", threads: int = 0) -> Classifier:
-    """Return the model in the folder `url`, a path or URL, verified, on `threads` CPU threads, 0: all of them.
-
-    Raises FauxfaceError when it is not there or damaged.
-    """
+def load_model(url: str, precision: Precision = "f32") -> Classifier:
+    """Return the model in the folder `url`, a path or URL, verified, on all CPU threads; raises FauxfaceError."""
     with model_on_disk(url) as folder:
-        return Classifier.load(folder, threads, precision)
+        return Classifier.load(folder, precision=precision)
 
 
 def shared_classifier(place: ModelPlace, threads: int, precision: Precision = "f32") -> Classifier:

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.evaluation.calibration import fit_temperature
-from tasks.evaluation.metrics import summary
-from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
 from tasks.manifests.schemas import shard_name
 from tasks.params import CropParams, FauxfaceError, TrainParams
 from tasks.params.files import sha256_file
 from tasks.scoring.card import ModelCard
-from tasks.scoring.classifier import probability
 from tasks.scoring.crops import by_shard
 from tasks.training.artefact.answers import with_three_answers
+from tasks.training.artefact.calibration import calibration
 from tasks.training.fitting.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.networks.reference import REFERENCE, packaged_weights
 from tasks.training.recipe.recipes import Recipe, load_recipe
@@ -154,13 +151,15 @@ def _save(
     """Fit temperature and threshold on the validation split and write the artefact."""
     from tasks.training.artefact.saving import About, save_artefact
 
-    logits = _logits(network, batches)
-    temperature = fit_temperature(labels, logits)
-    p_fake = probability(logits, temperature)
-    threshold, strict = best_threshold(labels, p_fake), false_alarm_threshold(labels, p_fake)
-    valid = {name: value for name, value in summary(labels, p_fake, threshold).items() if name != "reasons"}
-    settings = recipe.model_dump(mode="json")
-    about = About(settings, crop, threshold, strict, temperature, seed, data, valid, versions(), device())
+    about = About(
+        recipe=recipe.model_dump(mode="json"),
+        crop=crop,
+        seed=seed,
+        data=data,
+        versions=versions(),
+        device=device(),
+        **calibration(labels, _logits(network, batches))._asdict(),
+    )
     return save_artefact(network, out, about, _first(batches, COMPARED))
 
 

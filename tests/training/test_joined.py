@@ -15,10 +15,12 @@ from tasks.explanation.exact import ExactNetwork
 from tasks.imaging.resize import resize_to
 from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file, write_json
-from tasks.scoring.card import CARD, SCORER, SCORER_WEIGHTS, ModelCard, load_card
+from tasks.scoring.card import CARD, SCORER, SCORER_WEIGHTS, Intent, ModelCard, load_card
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import load_crops, read_manifest
 from tasks.training.artefact.joined import join
+from tasks.training.artefact.packaged import package
+from tasks.training.networks.reference import WEIGHTS_FILE
 
 
 @pytest.fixture
@@ -65,6 +67,20 @@ def test_a_smaller_model_sees_faces_as_they_are_resized_for_it(pair: tuple[Path,
     ]
     assert join(*pair, toy.manifests, toy.faces, 2).input_size == 96
     np.testing.assert_allclose(Classifier.load(pair[0]).logits(np.stack(faces)), expected, rtol=0.02, atol=0.05)
+
+
+def test_the_package_takes_two_models_and_says_so(pair: tuple[Path, Path], toy: Any, tmp_path: Path) -> None:
+    out = tmp_path / "package"
+    intent = Intent(limits="Toys only.", intended_use="Tests.", not_for="Faces.", licence="None.")
+    card = package(pair[0], toy.manifests, toy.faces, out, intent, {}, beside=pair[1])
+    assert load_card(out) == card
+    assert " and " in card.recipe["name"]
+    assert card.answers is not None
+    assert card.valid["n"] == 40
+    assert (out / WEIGHTS_FILE).is_file()
+    faces = load_crops(read_manifest(toy.manifests / "test.parquet"), toy.faces, 48, 2)
+    join(*pair, toy.manifests, toy.faces, 2)
+    np.testing.assert_allclose(Classifier.load(out).logits(faces), Classifier.load(pair[0]).logits(faces), atol=1e-4)
 
 
 def test_models_of_other_faces_are_refused(pair: tuple[Path, Path], toy: Any) -> None:

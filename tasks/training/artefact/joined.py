@@ -16,15 +16,14 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13
 
-from tasks.evaluation.calibration import fit_temperature
-from tasks.evaluation.metrics import summary
-from tasks.evaluation.threshold import best_threshold, false_alarm_threshold
 from tasks.imaging.resize import averaged
 from tasks.params import FauxfaceError
 from tasks.params.files import sha256_file, write_json
 from tasks.scoring.card import ARCHITECTURE, CARD, SCORER, SCORER_WEIGHTS, WEIGHTS, ModelCard, load_card
-from tasks.scoring.classifier import Classifier, probability
+from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import read_manifest
+from tasks.training.artefact.answers import seen_faces
+from tasks.training.artefact.calibration import calibration
 
 CHANNELS_FIRST, CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
@@ -37,8 +36,6 @@ def join(model: Path, other: Path, manifests: Path, faces: Path, workers: int) -
     lie in the folder `faces`. Returns the new card; raises FauxfaceError where the two were trained on different crops
     or splits.
     """
-    from tasks.training.artefact.answers import seen_faces
-
     first, second = load_card(model), load_card(other)
     if (first.crop.recipe(), first.data) != (second.crop.recipe(), second.data):
         raise FauxfaceError(f"{other}: was trained on other faces than {model}. Train both in one workspace.")
@@ -50,18 +47,8 @@ def join(model: Path, other: Path, manifests: Path, faces: Path, workers: int) -
     card = first.changed(recipe=recipe, input_size=size, files=files, answers=None, scoring_only=True)
     write_json(model / CARD, card.model_dump(mode="json"))
     rows = read_manifest(manifests / "valid.parquet")
-    labels = rows["label"].to_numpy()
     logits = seen_faces(Classifier.load(model, workers), rows, faces, workers).logits
-    temperature = fit_temperature(labels, logits)
-    p_fake = probability(logits, temperature)
-    thresholds = {
-        "threshold": best_threshold(labels, p_fake),
-        "threshold_false_alarm": false_alarm_threshold(labels, p_fake),
-    }
-    valid = {
-        name: value for name, value in summary(labels, p_fake, thresholds["threshold"]).items() if name != "reasons"
-    }
-    card = card.changed(temperature=temperature, valid=valid, **thresholds)
+    card = card.changed(**calibration(rows["label"].to_numpy(), logits)._asdict())
     write_json(model / CARD, card.model_dump(mode="json"))
     return card
 
