@@ -27,6 +27,7 @@ from tasks.training.recipe.splits import Split, of_phase, read_split, with_fakes
 if TYPE_CHECKING:
     import keras
 
+    from tasks.scoring.classifier import Scorer
     from tasks.training.batches.loader import FaceBatches
     from tasks.training.fitting.fit import Fitted
 
@@ -151,26 +152,28 @@ def _save(
     """Fit temperature and threshold on the validation split and write the artefact."""
     from tasks.training.artefact.saving import About, save_artefact
 
-    about = About(
-        recipe=recipe.model_dump(mode="json"),
-        crop=crop,
-        seed=seed,
-        data=data,
-        versions=versions(),
-        device=device(),
-        **calibration(labels, _logits(network, batches))._asdict(),
-    )
-    return save_artefact(network, out, about, _first(batches, COMPARED))
+    def describe(scorer: Scorer) -> About:
+        return About(
+            recipe=recipe.model_dump(mode="json"),
+            crop=crop,
+            seed=seed,
+            data=data,
+            versions=versions(),
+            device=device(),
+            **calibration(labels, _logits(network, scorer, batches))._asdict(),
+        )
+
+    return save_artefact(network, out, describe, _first(batches, COMPARED))
 
 
-def _logits(network: keras.Model, batches: FaceBatches) -> NDArray[np.float32]:
-    """Return the logits (n,) of all faces; those of statistics come from OpenVINO, which computes them faster."""
+def _logits(network: keras.Model, scorer: Scorer, batches: FaceBatches) -> NDArray[np.float32]:
+    """Return the logits (n,) of all faces; those of statistics from the exported network, which is faster."""
     from tasks.training.artefact.saving import keras_logits
-    from tasks.training.networks.zoo import logit_model, takes_statistics
-    from tasks.training.ridge.feature_extractor import Frozen
+    from tasks.training.networks.zoo import takes_statistics
+    from tasks.training.ridge.feature_extractor import by_openvino
 
     if takes_statistics(network):
-        return Frozen(logit_model(network))(batches)[:, 0]
+        return np.concatenate(list(by_openvino(scorer, batches)))[:, 0]
     return np.concatenate([keras_logits(network, batches[number][0]) for number in range(len(batches))])
 
 

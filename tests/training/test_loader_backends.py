@@ -50,7 +50,7 @@ print(json.dumps([keras.backend.backend(), learn(2, 2**30, by_hand=True), found]
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow), "torch"])
 @pytest.mark.timeout(300)
 def test_any_number_of_workers_teaches_the_same(toy: Any, project: Any, backend: str) -> None:
     if backend == "torch" and find_spec(backend) is None:

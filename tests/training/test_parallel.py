@@ -70,6 +70,7 @@ def test_on_one_device_batches_stay_as_they_are(toy: Any) -> None:
     assert parallel.spread(batches) is batches
 
 
+@pytest.mark.slow  # a minute and a half: two trainings in processes of their own
 @pytest.mark.timeout(300)
 def test_two_devices_learn_what_one_does(toy: Any, tmp_path: Path, project: Path) -> None:
     """One that is given the same batches, filled up for two."""

@@ -175,6 +175,7 @@ def tuned(two: Any, folder: Path) -> Any:
     return type(two)(two.root, recipe)
 
 
+@pytest.mark.slow  # a minute
 def test_a_gradient_phase_goes_on_from_the_probe_and_leaves_its_standardisation(two: Any, tmp_path: Path) -> None:
     recipe = load_recipe(str(tuned(two, tmp_path).recipe)).with_heads(2)
     probe, tune = recipe.stages()

@@ -161,7 +161,7 @@ def test_a_scorer_that_disagrees_is_not_accepted(
     network = build_network("cnn3", 48, {"widths": [8, 8, 16]})
     out = tmp_path / "out"
     with pytest.raises(FauxfaceError, match="differs from the network by"):
-        save_artefact(network, out / "model", about, faces)
+        save_artefact(network, out / "model", lambda _: about, faces)
     assert list(out.iterdir()) == []
 
 
@@ -174,6 +174,6 @@ def test_a_network_that_cannot_be_exported_leaves_the_old_model(
     monkeypatch.setattr(saving, "export_scorer", fail)
     before = load_card(model)
     with pytest.raises(FauxfaceError, match="no export"):
-        save_artefact(build_network("cnn3", 48, {}), model, about, faces)
+        save_artefact(build_network("cnn3", 48, {}), model, lambda _: about, faces)
     assert load_card(model) == before
     assert [path.name for path in model.parent.iterdir()] == ["model"]

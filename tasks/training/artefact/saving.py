@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from tasks.params import CropParams, FauxfaceError
 from tasks.params.files import appearing_folder, sha256_file, write_json
-from tasks.scoring.card import ARCHITECTURE, CARD, FILES, WEIGHTS, ModelCard, model_id
-from tasks.scoring.classifier import Classifier
+from tasks.scoring.card import ARCHITECTURE, CARD, FILES, SCORER, WEIGHTS, ModelCard, model_id
+from tasks.scoring.classifier import Classifier, Scorer
 from tasks.training.artefact.export import export_scorer
 from tasks.training.networks.network_file import write_network
 from tasks.training.networks.zoo import logit_model
@@ -38,16 +39,19 @@ class About:
     device: str
 
 
-def save_artefact(network: keras.Model, folder: Path, about: About, faces: NDArray[np.uint8]) -> ModelCard:
+def save_artefact(
+    network: keras.Model, folder: Path, describe: Callable[[Scorer], About], faces: NDArray[np.uint8]
+) -> ModelCard:
     """Write the artefact of `network` (giving p_fake) to `folder`, whole or not at all, and return its card.
 
-    `faces` (n, size, size, 3) uint8 RGB are scored by both forms of the network; raises FauxfaceError when a logit
-    differs by more than TOLERANCE, or when the network cannot be exported.
+    `describe` may ask the exported network for what the card says. `faces` (n, size, size, 3) uint8 RGB are scored by
+    both forms of the network; raises FauxfaceError when a logit differs by more than TOLERANCE, or when the network
+    cannot be exported.
     """
     with appearing_folder(folder) as temp:
         write_network(network, temp)
         export_scorer(temp)
-        card = _card(temp, network, about)
+        card = _card(temp, network, describe(Scorer(temp / SCORER, int(network.input_shape[1]))))
         write_json(temp / CARD, card.model_dump(mode="json"))
         _compare(network, Classifier.load(temp), faces)
     return card

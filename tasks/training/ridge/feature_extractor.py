@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
@@ -41,21 +41,22 @@ class Frozen:
 
     def __call__(self, batches: FaceBatches, seen: Seen | None = None, into: Outputs | None = None) -> Outputs:
         """Return the outputs of all faces, in their order: written to `into`, where that is given."""
-        found = np.empty((len(batches.labels), self.channels), np.float32) if into is None else into
-        if self._scorer is None:
-            self._by_keras(batches, found, seen)
-        else:
-            _by_openvino(self._scorer, batches, found, seen)
-        return found
-
-    def _by_keras(self, batches: FaceBatches, found: Outputs, seen: Seen | None) -> None:
-        filled, shared = 0, spread(batches)
-        for number in range(len(batches)):
-            size = len(batches[number][1])
-            found[filled : filled + size] = self._model.predict_on_batch(shared[number][0])[:size]
-            filled += size
+        found, filled = np.empty((len(batches.labels), self.channels), np.float32) if into is None else into, 0
+        for number, outputs in enumerate(self.by_batch(batches)):
+            found[filled : filled + len(outputs)] = outputs
+            filled += len(outputs)
             if seen:
                 seen(number)
+        return found
+
+    def by_batch(self, batches: FaceBatches) -> Iterator[Outputs]:
+        """Yield the outputs of each batch's faces, (faces, channels)."""
+        return self._by_keras(batches) if self._scorer is None else by_openvino(self._scorer, batches)
+
+    def _by_keras(self, batches: FaceBatches) -> Iterator[Outputs]:
+        shared = spread(batches)
+        for number in range(len(batches)):
+            yield self._model.predict_on_batch(shared[number][0])[: len(batches[number][1])]
 
 
 def _scorer(model: keras.Model) -> Scorer:
@@ -65,14 +66,11 @@ def _scorer(model: keras.Model) -> Scorer:
         return Scorer(Path(folder) / SCORER, int(model.input_shape[1]))
 
 
-def _by_openvino(scorer: Scorer, batches: FaceBatches, found: Outputs, seen: Seen | None) -> None:
-    """Fill `found`; while one batch is computed the next is read."""
-    filled, begun = 0, scorer.begin(())
+def by_openvino(scorer: Scorer, batches: FaceBatches) -> Iterator[Outputs]:
+    """Yield the outputs of each batch; while one is computed the next is read."""
+    begun = scorer.begin(())
     for number in range(len(batches) + 1):
         following = scorer.begin(batches[number][0] if number < len(batches) else ())
-        for output in begun:
-            found[filled] = output
-            filled += 1
+        if number:
+            yield np.stack(list(begun))
         begun = following
-        if seen and number:
-            seen(number - 1)
