@@ -43,6 +43,7 @@ def schemas() -> dict[str, str]:
         "train": report_schemas.TrainReport,
         "evaluate": evaluation_schemas.EvaluateReport,
         "score": report_schemas.ScoreReport,
+        "detector": evaluation_schemas.DetectorReport,
     }
     described = {name: {"$schema": DRAFT, **shape.model_json_schema()} for name, shape in found.items()}
     return {f"{name}.json": json.dumps(each, indent=1, sort_keys=True) + "\n" for name, each in described.items()}

@@ -116,6 +116,7 @@ def evaluate(
         typer.echo("\n".join(lines(run_stage("evaluate", params_file=params))))
     else:
         typer.echo("\n".join(detector_lines(run_stage("detector", params_file=params, file=detector))))
+        typer.echo("`fauxface report` sets it beside the model on the page.")
 
 
 def sources(

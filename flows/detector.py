@@ -16,7 +16,7 @@ from tasks.evaluation.detectors import open_detector
 from tasks.evaluation.evaluate import rounded
 from tasks.evaluation.predictions import read_predictions
 from tasks.params import load_params
-from tasks.params.files import atomic_write, write_json
+from tasks.params.files import atomic_write, sha256_file, write_json
 from tasks.scoring.card import load_card
 from tasks.scoring.crops import read_manifest
 
@@ -36,7 +36,8 @@ def detector(params_file: Path, file: Path) -> dict[str, Any]:
         compare = as_task(compare_detector, "compare-detector")
         trivial = float(judged["threshold_baseline"]["value"])
         compared = compare(found, valid, test, FACES, reencode, trivial, params, bar.update)
-    report: dict[str, Any] = rounded(compared.report)
+    # The page shows it beside the model only as long as the test split is this one.
+    report: dict[str, Any] = {**rounded(compared.report), "test_sha256": sha256_file(MANIFESTS / "test.parquet")}
     write_json(DETECTORS / f"{found.name}.json", report)
     with atomic_write(DETECTORS / f"{found.name}.parquet") as temp:
         compared.rows.to_parquet(temp, index=False)

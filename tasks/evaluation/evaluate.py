@@ -22,8 +22,6 @@ from tasks.evaluation.sets import by_dataset, cross_sets, held_out
 from tasks.evaluation.threshold import FALSE_ALARM_RATE, best_threshold
 from tasks.params import EvaluateParams, FauxfaceError
 
-ERRORS_SHOWN = 12  # of each kind
-
 OVERALL, IN_DOMAIN, HELD_OUT = "overall", "in_domain", "held_out"
 
 
@@ -86,7 +84,6 @@ def evaluate(
         "by_source": by_source(rows, judge),
         "bands": in_bands,
         **({"grid": found} if found else {}),
-        "errors": _errors(rows),
     }
     main = IN_DOMAIN if len(at_home) else OVERALL
     sets = {main: at_home if len(at_home) else rows, **datasets, **cross}
@@ -109,21 +106,6 @@ def _false_alarm(threshold: float, valid: pd.DataFrame) -> dict[str, Any]:
     """Return where the threshold of few false alarms is from; `n` are the reals that decided it."""
     by = f"at most {100 * FALSE_ALARM_RATE:g} % false alarms"
     return {"value": threshold, "chosen_on": "valid", "by": by, "n": int((valid["label"] == 0).sum())}
-
-
-def _errors(rows: pd.DataFrame) -> dict[str, list[dict[str, Any]]]:
-    """Return the most confident errors of each kind, the most confident first."""
-    false_alarms = rows[(rows["label"] == 0) & rows["is_fake"]]
-    missed = rows[(rows["label"] == 1) & ~rows["is_fake"]]
-    return {
-        "real_as_fake": _records(false_alarms.sort_values(["p_fake", "face_id"], ascending=[False, True])),
-        "fake_as_real": _records(missed.sort_values(["p_fake", "face_id"])),
-    }
-
-
-def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    records = rows.head(ERRORS_SHOWN)[["face_id", "dataset", "label", "p_fake"]].to_dict("records")
-    return [{str(name): value for name, value in record.items()} for record in records]
 
 
 def rounded(value: Any) -> Any:

@@ -77,15 +77,6 @@ class Threshold(Shape):
     n: int
 
 
-class Judged(Shape):
-    """One face that the evaluation names."""
-
-    face_id: str
-    dataset: str
-    label: int
-    p_fake: float
-
-
 class Brief(Shape):
     """The figures of some rows in short; of rows of one class, what needs both is None."""
 
@@ -216,7 +207,6 @@ class EvaluateReport(Shape):
     in_domain: Measured | None
     datasets: dict[str, MeasuredDataset]
     cross: dict[str, Measured]
-    errors: dict[str, list[Judged]]
     headline: Verdicts | None = None
     by_source: dict[str, SourcesOfClass] = {}
     bands: dict[str, dict[str, list[Band]]] = {}
@@ -231,3 +221,14 @@ class EvaluateReport(Shape):
     def of_training(self, in_training: bool) -> Iterator[tuple[str, MeasuredDataset]]:
         """Yield the data sets that took part in the training, or those that did not."""
         return ((name, figures) for name, figures in self.datasets.items() if figures.in_training == in_training)
+
+
+class DetectorReport(Shape):
+    """reports/detectors/<name>.json: another detector on the faces of the manifest with that hash."""
+
+    detector: str
+    threshold: float
+    failed: dict[str, int]
+    errors: dict[str, int]
+    headline: Verdicts
+    test_sha256: str | None = None

@@ -19,6 +19,7 @@ from tasks.reporting.browser import KINDS, browser
 from tasks.reporting.checks import checks
 from tasks.reporting.comparisons import comparisons
 from tasks.reporting.datasheets import datasheets
+from tasks.reporting.detectors import detectors
 from tasks.reporting.failures import Failures, failures
 from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.heat import by_perturbation, heat_places
@@ -40,6 +41,7 @@ SECTIONS = {
     "archives": "Scored archives",
     "test": "Test",
     "cross": "Held out",
+    "detectors": "Other detectors",
     "data": "Data sets",
     "counts": "In and out",
     "split": "Split",
@@ -94,6 +96,7 @@ def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
         "dataset_failures": _dataset_failures(inputs),
         "archives": scored,
         "comparisons": comparisons(reports),
+        "detectors": detectors(inputs, reports),
         "archive_failures": _archive_failures(scored),
         "training_plots": _training_plots(inputs),
         "test_plots": _test_plots(inputs, main),

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.confidence import intervals
-from tasks.evaluation.evaluate import ERRORS_SHOWN, evaluate
+from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.metrics import confusion
 from tasks.params import EvaluateParams, FauxfaceError
 
@@ -122,18 +122,6 @@ def test_a_one_class_set_is_crossed_with_each_known_set_too(splits: dict[str, An
     }
 
 
-def test_the_errors_shown_are_the_most_confident_ones(splits: dict[str, Any], report: dict[str, Any]) -> None:
-    test = splits["test"].set_index("face_id")
-    for kind, label, sign in (("real_as_fake", 0, -1), ("fake_as_real", 1, 1)):
-        shown = report["errors"][kind]
-        wrong = test[(test["label"] == label) & ((test["p_fake"] >= 0.5) != label)]
-        assert len(shown) == min(ERRORS_SHOWN, len(wrong))
-        scores = [sign * row["p_fake"] for row in shown]
-        assert scores == sorted(scores)
-        assert {row["face_id"] for row in shown} <= set(wrong.index)
-        assert scores[0] == pytest.approx(sign * (wrong["p_fake"].min() if label else wrong["p_fake"].max()), abs=1e-6)
-
-
 def test_the_threshold_is_used_as_given_and_test_rows_change_no_choice(splits: dict[str, Any]) -> None:
     """Turning all test labels round changes the test figures only."""
     flipped = {**splits, "test": splits["test"].assign(label=1 - splits["test"]["label"])}
@@ -200,7 +188,7 @@ def test_a_face_between_two_float32_has_the_verdict_that_scoring_gives_it() -> N
     figures = found.report["in_domain"]
     assert figures["accuracy"] == figures["intervals"]["accuracy"][0] == 1
     assert figures["operating_points"]["balanced"]["fpr"] == 0
-    assert found.report["errors"] == {"real_as_fake": [], "fake_as_real": []}
+    assert (found.predictions["is_fake"] == (found.predictions["label"] == 1)).all()
     assert confusion(rows["label"].to_numpy(), rows["p_fake"].to_numpy(), threshold)["real_as_fake"] == 0
 
 
@@ -260,20 +248,6 @@ def test_the_baseline_is_measured_at_its_own_threshold_on_the_same_rows(splits: 
     assert found["baseline"]["accuracy"] > 0.99
     assert set(found["baseline"]["intervals"]) == {"accuracy", "balanced_accuracy", "roc_auc"}
     assert found["accuracy"] < 0.7
-
-
-def test_errors_as_confident_are_told_in_the_order_of_their_names() -> None:
-    rows = frame("ffhq", 60, 8).assign(label=np.arange(60) % 2, p_fake=np.repeat([0.5, 0.25], 30))
-    errors = evaluate(frame("ffhq", 60, 9), rows, rows, 0.5, 0.9, PARAMS).report["errors"]
-    for kind, label, p_fake in (("real_as_fake", 0, 0.5), ("fake_as_real", 1, 0.25)):
-        wrong = rows[(rows["label"] == label) & (rows["p_fake"] == p_fake)]
-        assert [row["face_id"] for row in errors[kind]] == sorted(wrong["face_id"])[:ERRORS_SHOWN]
-        assert errors[kind][0] == {
-            "face_id": min(wrong["face_id"]),
-            "dataset": "ffhq",
-            "label": label,
-            "p_fake": p_fake,
-        }
 
 
 @pytest.mark.parametrize("name", ["train", "valid", "test"])
