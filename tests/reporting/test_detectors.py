@@ -37,7 +37,8 @@ def test_a_detector_stands_beside_the_model_on_each_line(workspace: Any) -> None
     assert [row.name for row in found.rows] == [line["name"] for line in judged]
     for row, line in zip(found.rows, judged, strict=True):
         ours, theirs = row.lines
-        assert ours is not None and theirs is not None
+        assert ours is not None
+        assert theirs is not None
         assert ours.roc_auc == pytest.approx(line["roc_auc"])
         assert theirs.roc_auc == 0.777
     page = workspace.page()
