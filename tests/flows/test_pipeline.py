@@ -170,6 +170,7 @@ def test_a_scored_crop_is_the_crop_that_was_trained_on(workspace: Workspace, dum
         assert found == pytest.approx(p_fake, abs=1e-6)
 
 
+@pytest.mark.slow  # test_scale has the same on a smaller dump
 def test_killed_scorings_go_on_and_end_as_an_unbroken_one(
     workspace: Workspace, params: dict[str, Any], dumps: Dumps
 ) -> None:

@@ -164,6 +164,7 @@ def test_a_ridge_phase_is_one_epoch_whatever_the_parameters_say(probed: tuple[Pa
     assert float(row["loss"]) < 0.3
 
 
+@pytest.mark.slow
 def test_equal_trainings_give_equal_bytes(two: Any, probed: tuple[Path, Any], tmp_path: Path) -> None:
     two.train(tmp_path, epochs=5)
     assert_equal(tmp_path, probed[0])

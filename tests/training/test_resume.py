@@ -62,6 +62,7 @@ def assert_equal(one: Path, other: Path) -> None:
     assert (one / "history.csv").read_bytes() == (other / "history.csv").read_bytes()
 
 
+@pytest.mark.slow  # tests/faults/test_kills.py strikes trainings too
 @pytest.mark.timeout(300)
 def test_sigkill_and_resume_equal_an_unbroken_run(toy: Any, trained: Any, tmp_path: Path, project: Path) -> None:
     kill_in(toy, tmp_path, KILLED_IN_EPOCH, project)
