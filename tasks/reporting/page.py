@@ -24,6 +24,7 @@ from tasks.reporting.failures import Failures, failures
 from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.heat import by_perturbation, heat_places
 from tasks.reporting.inputs import Inputs, read_inputs
+from tasks.reporting.made import settings
 from tasks.reporting.plots import Plot, swatch
 from tasks.reporting.report_schemas import LABELS, SPLITS, Counted
 from tasks.reporting.text import FILTERS
@@ -108,6 +109,7 @@ def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
         "heat": heat,
         "heat_rows": by_perturbation(heat),
         "sheets": datasheets(inputs),
+        "settings": settings(inputs.card.recipe) if inputs.card else {},
         "sections": SECTIONS,
         **_script(),
     }
