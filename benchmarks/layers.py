@@ -1,6 +1,6 @@
 """Do Grad-CAM's maps of ten layers tell what the network answered? Test faces of a workspace, right and wrong ones.
 
-    python -m benchmarks.layers WORKSPACE --dataset photoshop_composites [--faces 140] [--picture maps.png]
+    python -m benchmarks.layers WORKSPACE --dataset photoshop_composites [--faces 140] [--picture maps.jpg]
 
 Of each of the last ten convolutions and of fakes found, fakes missed, photographs called real and photographs called
 fake: how often the map as a whole speaks for what the network answered (chance: half), and how much it says on average.
@@ -47,9 +47,7 @@ def main() -> None:
         for number, (layer, _) in enumerate(explained[0].panels):
             print(_line(f"{name}, {layer}", [each.panels[number][1] for each in found], found))
     if arguments.picture:
-        ok, content = cv2.imencode(".png", cv2.cvtColor(_picture(groups), cv2.COLOR_RGB2BGR))
-        assert ok
-        arguments.picture.write_bytes(content.tobytes())
+        cv2.imwrite(str(arguments.picture), cv2.cvtColor(_picture(groups), cv2.COLOR_RGB2BGR))
 
 
 def _groups(rows: pd.DataFrame) -> dict[str, list[int]]:
@@ -82,7 +80,8 @@ def _picture(groups: dict[str, list[Explained]]) -> NDArray[np.uint8]:
         _write(sheet, layer, LEFT + at * step, TOP - 8)
     for row, (name, found) in enumerate(groups.items()):
         what, _, answer = name.partition(" called ")
-        for number, text in enumerate((what, answer and f"called {answer}", f"{len(found)} faces")):
+        words = [what, *([f"called {answer}"] if answer else []), f"{len(found)} faces"]
+        for number, text in enumerate(words):
             _write(sheet, text, 4, TOP + row * step + 30 + 18 * number)
         for at, values in enumerate(means[row]):
             y, x = TOP + row * step, LEFT + at * step

@@ -32,6 +32,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "foolme": {"input_size": 128, "batch_size": 64, "optimizer": "adam", "learning_rate": 1e-3, "weights": "none"},
     "resnet18": {"input_size": 128, "optimizer": "sgd", "learning_rate": 1e-3, "epochs": 3, "weights": "imagenet"},
     "mobilenet_v3": {"input_size": 256, "learning_rate": 1e-4, "epochs": 100, "weights": "imagenet"},
+    "lite0_gradcam": {"network": "lite0", "trainable": "head+last_conv", "epochs": 20, "weights": "imagenet"},
     "resnet_gradcam": {"network": "resnet50", "trainable": "head+last_conv", "epochs": 20, "weights": "imagenet"},
 }
 
