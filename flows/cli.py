@@ -87,6 +87,8 @@ def split(params: ParamsFile = PARAMS) -> None:
 
 def train(params: ParamsFile = PARAMS) -> None:
     """Train the recipe's network on the training split into data/model/."""
+    from tasks.training.trained_text import trained_lines
+
     report = run_stage("train", params_file=params)
     for phase, faces in report["left_out"].items():
         if faces:
@@ -99,7 +101,7 @@ def train(params: ParamsFile = PARAMS) -> None:
         )
     for dataset in report["nothing_learnt"]:
         typer.echo(f"nothing that holds for other faces was learnt of the fakes of {dataset}: the model misses them")
-    typer.echo(f"model {report['model_id']}: best epoch {report['best_epoch']}, valid AUC {report['valid_auc']:.3f}")
+    typer.echo("\n".join(trained_lines(report)))
 
 
 def evaluate(
@@ -148,7 +150,7 @@ def score(
 ) -> None:
     """Score archives: one row per face with its probability of being fake, one per image without a face."""
     from tasks.scoring.naming import archive_of
-    from tasks.scoring.text import summary_lines
+    from tasks.scoring.text import overview_lines, summary_lines
 
     _refuse_photographs(sources or [])
     if encoding and not sources:
@@ -157,6 +159,8 @@ def score(
     summary = run_stage("score", params_file=params, model=model, out=out, sources=named, retry_failed=retry_failed)
     for name, metrics in summary["archives"].items():
         typer.echo("\n".join(summary_lines(name, metrics, summary["model_id"])))
+    for line in overview_lines(summary["archives"]):
+        typer.echo(line)
     for notice in summary["notices"]:
         typer.echo(notice)
     for words in summary["failed"].values():
@@ -264,9 +268,9 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _say_counts(name: str, metrics: dict[str, Any]) -> None:
-    statuses = ", ".join(f"{count} {status}" for status, count in metrics["status"].items())
-    rate = f"{metrics['images_per_second']:.0f} images/s"
-    typer.echo(f"{name}: {metrics['inputs']} inputs = {statuses}; {metrics['faces']} faces; {rate}")
+    from tasks.cropping.text import crop_lines
+
+    typer.echo("\n".join(crop_lines(name, metrics)))
 
 
 if __name__ == "__main__":

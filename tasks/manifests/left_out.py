@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tasks.manifests.contradictions import contradictions_report
 from tasks.manifests.labelled import LabelledFaces, unlabelled_text
+from tasks.text_table import table
 
 _SIDES = ("train", "valid", "test", "dropped", "unlabelled", "contradictory")
 _Json = dict[str, Any]
@@ -38,10 +39,19 @@ def with_left_out(report: _Json, labelled: LabelledFaces, contradictory: pd.Data
 
 
 def split_lines(report: Mapping[str, Any]) -> list[str]:
-    """Return what the console says of a split: the faces by side, then each warning."""
+    """Return what the console says of a split: the faces of each data set by side, all of them, then each warning."""
     faces = report["faces"]
     shown = [side for side in _SIDES if faces[side] or side in _SIDES[:4]]
-    return ["faces: " + ", ".join(f"{faces[side]} {side}" for side in shown), *report["warnings"]]
+    rows = [row for name, counts in report["datasets"].items() for row in _strata(name, counts)]
+    counted = table([["data set", "use", "label", *_SIDES[:4]], *rows], right=range(3, 7))
+    return [*counted, "faces: " + ", ".join(f"{faces[side]} {side}" for side in shown), *report["warnings"]]
+
+
+def _strata(name: str, counts: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield the rows of a data set, one for each label that it has."""
+    for label in ("real", "fake"):
+        if counts.get(label):
+            yield [name, counts["use"], label, *(f"{counts[label][side]:,}" for side in _SIDES[:4])]
 
 
 def _warnings(labels: Mapping[str, _Json], contradictions: _Json, near: _Json) -> Iterator[str]:

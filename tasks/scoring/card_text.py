@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.scoring.card import CARD, PACKAGED, REFERENCE, Intent, ModelCard, YardstickRow
-from tasks.scoring.text import table
 from tasks.scoring.verdict import Judge
+from tasks.text_table import table
 
 NO_INTENT = Intent(
     limits="Nobody has noted what it holds for: see how it does on your own images before you rely on it.",

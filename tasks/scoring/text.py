@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.manifests.parts import Row
 from tasks.scoring.counts import Example, failures
 from tasks.scoring.ledger import Scoring
 from tasks.sources.status import Status
+from tasks.text_table import table
 
 MAX_REASONS = 3
 MAX_NAME = 200  # characters; a path in an archive may have 65,535
@@ -40,6 +41,28 @@ def summary_lines(archive: str, metrics: dict[str, Any], model_id: str) -> list[
     if metrics["image_verdicts"]:
         lines.append(f"  verdicts of the images: {shares(metrics['image_verdicts'])}")
     return [*lines, *_failure_lines(metrics), f"  scores: {metrics['scores']}"]
+
+
+def overview_lines(archives: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return several archives, their entries in reports/score.json, as a table; nothing for one."""
+    head = ["archive", "inputs", "with a face", "failed", "called fake", "unsure"]
+    rows = [
+        [
+            name(archive, 40),
+            *(
+                f"{count:,}"
+                for count in (
+                    metrics["inputs"],
+                    metrics["status"].get(Status.OK, 0),
+                    failures(metrics["status"]),
+                    metrics["fake_images"],
+                    metrics["image_verdicts"].get("unsure", 0),
+                )
+            ),
+        ]
+        for archive, metrics in archives.items()
+    ]
+    return table([head, *rows], right=range(1, len(head))) if len(rows) > 1 else []
 
 
 def _failure_lines(metrics: dict[str, Any]) -> list[str]:
@@ -145,17 +168,6 @@ def comparison_lines(comparison: dict[str, Any]) -> list[str]:
 def settings(params: dict[str, Any]) -> str:
     """Return the settings of a scoring in one line."""
     return " ".join(f"{key}={value}" for key, value in params.items())
-
-
-def table(rows: Sequence[Sequence[str]], right: Iterable[int]) -> list[str]:
-    """Return rows of cells in columns as wide as their widest cell, those in `right` flush right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    flush = set(right)
-    aligned = (
-        [cell.rjust(width) if column in flush else cell.ljust(width) for column, (cell, width) in enumerate(cells)]
-        for cells in (zip(row, widths, strict=True) for row in rows)
-    )
-    return ["  ".join(cells).rstrip() for cells in aligned]
 
 
 def _example(flip: dict[str, Any]) -> str:
