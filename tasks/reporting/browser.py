@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,16 +93,22 @@ def browser(inputs: Inputs, reports: Path) -> Browser | None:
         _face(number, rows.loc[number].to_dict(), members[number], picture, maps)
         for number, picture in zip(chosen, pictures, strict=True)
     ]
-    faces.sort(
-        key=lambda face: (
-            list(KINDS).index(face.kinds[0]),
-            -face.margin if face.kinds[0] != "borderline" else face.margin,
-        )
-    )
+    faces = _in_turn(faces)
     totals = {"missed": missed(rows).sum(), "alarm": alarms(rows).sum(), "random": len(rows)}
     return Browser(
         tuple(faces), {kind: int(total) for kind, total in totals.items()}, tuple(rows["dataset"].unique()), explanation
     )
+
+
+def _in_turn(faces: Sequence[Face]) -> list[Face]:
+    """Return the faces so that the first ones are of every kind: the worst of each, the second worst, and so on."""
+    ordered = sorted(faces, key=lambda face: face.margin if face.kinds[0] == "borderline" else -face.margin)
+    ranks: Counter[str] = Counter()
+    placed = []
+    for face in ordered:
+        placed.append((ranks[face.kinds[0]], list(KINDS).index(face.kinds[0]), face))
+        ranks[face.kinds[0]] += 1
+    return [face for *_, face in sorted(placed, key=lambda each: each[:2])]
 
 
 def _pictures(rows: pd.DataFrame, faces: Path) -> list[str]:

@@ -25,6 +25,7 @@ from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.heat import by_perturbation, heat_places
 from tasks.reporting.inputs import Inputs, read_inputs
 from tasks.reporting.made import settings
+from tasks.reporting.pairs import pairs
 from tasks.reporting.plots import Plot, swatch
 from tasks.reporting.report_schemas import LABELS, SPLITS, Counted
 from tasks.reporting.text import FILTERS
@@ -106,6 +107,7 @@ def _context(inputs: Inputs, reports: Path) -> dict[str, Any]:
         "worried": worries(inputs, places, scored),
         "browser": browser(inputs, reports),
         "kinds": KINDS,
+        "pairs": pairs(inputs.evaluate),
         "heat": heat,
         "heat_rows": by_perturbation(heat),
         "sheets": datasheets(inputs),

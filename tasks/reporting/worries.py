@@ -12,7 +12,7 @@ from tasks.reporting.verdicts import Place, all_lines
 
 SHOWN = 3
 Weighed = tuple[float, str]
-# So few faces say nothing of a band.
+# Fewer faces say nothing of a band, or of an archive.
 _ENOUGH = 30
 
 
@@ -120,7 +120,7 @@ def _archives(scored: Sequence[Archive]) -> Iterator[Weighed]:
     for archive in scored:
         verdicts = archive.counts.image_verdicts
         unsure, total = verdicts.get("unsure", 0), sum(verdicts.values())
-        if total and unsure / total > 0.25:
+        if total >= _ENOUGH and unsure / total > 0.25:
             yield (
                 0.5 * unsure / total,
                 (f"The model is unsure of {unsure:,} of the {total:,} images with a face in {archive.name}."),

@@ -70,7 +70,11 @@ def _failure_lines(metrics: dict[str, Any]) -> list[str]:
     status = metrics["status"]
     if not failures(status):
         return []
-    lines = [f"  {failures(status):,} inputs failed:", *(f"    {each}" for each in _reasons(metrics)[:MAX_REASONS])]
+    failed = failures(status)
+    lines = [
+        f"  {failed:,} input{'' if failed == 1 else 's'} failed:",
+        *(f"    {each}" for each in _reasons(metrics)[:MAX_REASONS]),
+    ]
     if metrics["retryable"]:
         lines.append(f"  --retry-failed tries again what could not be read: {metrics['retryable']:,} inputs")
     if status.get(Status.TOO_LARGE):

@@ -32,6 +32,11 @@ window.addEventListener("load", () => {
     return visible();
   };
   const key = (name, target) => target.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const more = document.getElementById("more");
+  found.few = visible().length;
+  found.offered = more.hidden ? "" : more.textContent;
+  more.click();
+  found.more = !more.hidden;
   found.all = visible().length;
   found.filters = !document.getElementById("filters").hidden;
   found.missed = choose("kind", "missed").map((face) => face.dataset.kinds);
@@ -52,6 +57,7 @@ window.addEventListener("load", () => {
   found.below = document.activeElement.offsetTop > first.offsetTop;
   key("Enter", first);
   found.opened = first.querySelector("details").open;
+  document.activeElement.blur(); // a face in focus shows its map
   const map = list.querySelector(".map");
   const opacity = () => getComputedStyle(map).opacity;
   found.maps = [opacity()];
@@ -98,6 +104,9 @@ def test_filters_order_and_keys_work_and_nothing_is_fetched_or_goes_wrong(
     assert found["errors"] == []
     assert found["requests"] == 0
     assert found["filters"] is True
+    assert found["all"] > found["few"] == 32
+    assert found["offered"] == f"Show all {found['all']}"
+    assert found["more"] is False
     assert found["all"] > len(found["missed"]) > 0
     assert all("missed" in kinds.split() for kinds in found["missed"])
     assert found["said"] == f"{len(found['missed'])} of {found['all']}"

@@ -15,16 +15,22 @@
     name: (a, b) => a.dataset.name.localeCompare(b.dataset.name),
   };
 
+  const more = document.getElementById("more");
+  const FEW = 32; // faces at first, so that what follows them on the page is found
+  let whole = false;
+
   function update() {
-    const visible = [];
-    for (const face of faces) {
+    let fitting = 0;
+    for (const face of faces.sort(orders[order.value])) {
       const fits = (!kind.value || face.dataset.kinds.split(" ").includes(kind.value))
         && (!source.value || face.dataset.source === source.value);
-      face.hidden = !fits;
-      if (fits) visible.push(face);
+      if (fits) fitting += 1;
+      face.hidden = !fits || (fitting > FEW && !whole);
     }
-    list.append(...faces.sort(orders[order.value]));
-    shown.textContent = `${visible.length} of ${faces.length}`;
+    list.append(...faces);
+    shown.textContent = `${whole ? fitting : Math.min(fitting, FEW)} of ${faces.length}`;
+    more.hidden = whole || fitting <= FEW;
+    more.textContent = `Show all ${fitting}`;
   }
 
   function step(from, by) {
@@ -57,6 +63,10 @@
     if (event.key === "m" && !event.ctrlKey && !event.metaKey && !/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) {
       list.classList.toggle("maps");
     }
+  });
+  more.addEventListener("click", () => {
+    whole = true;
+    update();
   });
   for (const each of [kind, source, order]) each.addEventListener("change", update);
   filters.hidden = false;
