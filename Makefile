@@ -46,7 +46,7 @@ test: $(STAMP) ## Run the tests (about 18 minutes on 2 cores)
 test-all: $(STAMP) ## Run all tests, the slow ones too
 	python -m pytest $(PARALLEL)
 
-faults: $(STAMP) ## Inject faults, two hundred kills among them, and print what was survived (half an hour on 2 cores)
+faults: $(STAMP) ## Inject faults, two hundred kills among them, and print what was survived (a quarter of an hour on 2 cores)
 	python -m pytest $(PARALLEL) tests/faults
 
 mutants: $(STAMP) ## Plant small bugs, one at a time, and count those that the tests find (about an hour)
