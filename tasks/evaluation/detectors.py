@@ -17,8 +17,8 @@ from pydantic import Field, ValidationError
 from tasks.imaging.encode import encode_png
 from tasks.imaging.resize import resize_to
 from tasks.inference import openvino
+from tasks.network_input import NetworkInput
 from tasks.params import FauxfaceError
-from tasks.params.frozen import Frozen
 from tasks.params.plain_yaml import read_yaml
 
 Pixels = NDArray[np.uint8]
@@ -27,19 +27,14 @@ Answer = float | str  # p_fake, or why there is none
 NETWORKS = (".onnx", ".xml")
 
 
-class NetworkInput(Frozen):
+class DetectorNetwork(NetworkInput):
     """What a network takes and gives, as the YAML file beside it says (`detector.onnx.yaml`).
 
-    Pixels are divided by `divide`, less `mean`, divided by `std`. `gives` says what the number at `index` of the output
-    `output` is: a probability of fake, the logit of one, or the probability of real.
+    `gives` says what the number at `index` of the output `output` is: a probability of fake, the logit of one, or the
+    probability of real.
     """
 
     size: int = Field(ge=1, le=4096)
-    layout: Literal["nchw", "nhwc"] = "nchw"
-    channels: Literal["rgb", "bgr"] = "rgb"
-    divide: float = Field(255.0, gt=0)
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
     output: int = Field(0, ge=0)
     index: int = Field(0, ge=0)
     gives: Literal["probability", "logit", "real_probability"] = "probability"
@@ -110,9 +105,9 @@ def _network(path: Path) -> Callable[[Sequence[Pixels]], list[Answer]]:
     return lambda crops: [one(crop) for crop in crops]
 
 
-def _description(path: Path) -> NetworkInput:
+def _description(path: Path) -> DetectorNetwork:
     try:
-        return NetworkInput.model_validate(read_yaml(path.read_text(encoding="utf-8"), str(path)))
+        return DetectorNetwork.model_validate(read_yaml(path.read_text(encoding="utf-8"), str(path)))
     except OSError:
         raise FauxfaceError(
             f"{path}: is missing. It says what the network takes, as in: {{size: 224, layout: nchw, gives: logit}}."
@@ -122,7 +117,7 @@ def _description(path: Path) -> NetworkInput:
         raise FauxfaceError(f"{path}: {'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}.") from None
 
 
-def _prepared(crop: Pixels, takes: NetworkInput) -> NDArray[np.float32]:
+def _prepared(crop: Pixels, takes: DetectorNetwork) -> NDArray[np.float32]:
     pixels = resize_to(crop, takes.size)[..., :: -1 if takes.channels == "bgr" else 1].astype(np.float32)
     values = ((pixels / takes.divide - np.array(takes.mean)) / np.array(takes.std)).astype(np.float32)
     return np.ascontiguousarray((values.transpose(2, 0, 1) if takes.layout == "nchw" else values)[np.newaxis])

@@ -4,7 +4,7 @@ the call."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from tasks.training.artefact.answers import with_three_answers
 from tasks.training.artefact.calibration import calibration
 from tasks.training.fitting.backend import Precision, choose_precision, computing_in, device, prepare_backend, versions
 from tasks.training.networks.reference import REFERENCE, packaged_weights
-from tasks.training.recipe.recipes import Recipe, load_recipe
+from tasks.training.recipe.recipes import FILE, Recipe, load_recipe
 from tasks.training.recipe.splits import Split, of_phase, read_split, with_fakes
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from tasks.scoring.classifier import Scorer
     from tasks.training.batches.loader import FaceBatches
-    from tasks.training.fitting.fit import Fitted
+    from tasks.training.fitting.state import Progress
+    from tasks.training.recipe.phases import TrainingFaces
 
 # Faces of the validation split on which the two forms of the network are compared.
 COMPARED = 256
@@ -74,28 +75,82 @@ def train(
             recipe = recipe.with_heads(len(heads))
     data = _data_hashes(manifests, faces, splits, recipe)
     prepare_backend()
-    from tasks.training.fitting.fit import Record, fit
-    from tasks.training.fitting.state import TrainingState
     from tasks.training.recipe.phases import TrainingFaces
 
-    # What a ridge phase solves for are the features that the saved network computes, which is f32.
-    closed = params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
-    precision = "f32" if closed else choose_precision(params.precision)
-    network = _network(recipe, params.seed, precision)
     batches = TrainingFaces(recipe, splits, faces, params.seed, workers)
-    kept = TrainingState(state, _fingerprint(recipe, params.seed, precision, data))
-    fitted = fit(network, recipe.stages(), batches.of, Record(kept, history, progress))
-    _save(_plain(network, recipe), batches.valid(), splits["valid"].labels, out, recipe, crop, params.seed, data)
+    work = _Work(recipe, batches, out, crop, params, data, state, history, workers, progress)
+    made = _by_file(work) if recipe.network == FILE else _by_keras(work, splits["valid"].labels)
     card = with_three_answers(out, manifests, faces, workers, families)
     about_faces = {
         "train_faces": int(taken.sum()),
         "left_out": left_out,
         "valid_faces": len(splits["valid"].rows),
         "tells_apart": _tells(card),
-        "nothing_learnt": _nothing_learnt(network, heads),
+        "nothing_learnt": [name for number, name in enumerate(heads) if not made.kernel[:, number].any()],
     }
-    kept.remove()
-    return TrainResult(card, _report(card, fitted, about_faces, precision))
+    made.forget()
+    return TrainResult(card, _report(card, made, about_faces))
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a training is made from, and where it is written."""
+
+    recipe: Recipe
+    batches: TrainingFaces
+    out: Path
+    crop: CropParams
+    params: TrainParams
+    data: dict[str, str]
+    state: Path
+    history: Path
+    workers: int
+    progress: bool
+
+
+@dataclass(frozen=True)
+class _Made:
+    """How a training went, the weights (d, heads) of its verdict; `forget` removes what a resume would need."""
+
+    progress: Progress
+    resumed_after: int
+    kernel: NDArray[np.float32]
+    precision: Precision
+    forget: Callable[[], None]
+
+
+def _by_keras(work: _Work, labels: NDArray[np.int8]) -> _Made:
+    """Train a network of the zoo and write the artefact; `labels` are those of the validation split."""
+    from tasks.training.fitting.fit import Record, fit
+    from tasks.training.fitting.state import TrainingState
+    from tasks.training.networks.zoo import linear_layer
+
+    recipe, seed = work.recipe, work.params.seed
+    # What a ridge phase solves for are the features that the saved network computes, which is f32.
+    closed = work.params.precision == "auto" and any(phase.method == "ridge" for phase in recipe.stages())
+    precision = "f32" if closed else choose_precision(work.params.precision)
+    network = _network(recipe, seed, precision)
+    kept = TrainingState(work.state, _fingerprint(recipe, seed, precision, work.data))
+    fitted = fit(network, recipe.stages(), work.batches.of, Record(kept, work.history, work.progress))
+    _save(_plain(network, recipe), work.batches.valid(), labels, work.out, recipe, work.crop, seed, work.data)
+    kernel = linear_layer(network).get_weights()[0]
+    return _Made(fitted.progress, fitted.resumed_after, kernel, precision, kept.remove)
+
+
+def _by_file(work: _Work) -> _Made:
+    """Train the head of a network from a file and write the artefact."""
+    from tasks.training.fitting.callbacks import write_history
+    from tasks.training.fitting.state import Progress
+    from tasks.training.ridge.file_probe import fit_file_probe, save_file_probe
+
+    recipe = work.recipe
+    probed = fit_file_probe(recipe, work.batches.of(recipe.stages()[0]), work.workers, work.progress)
+    row = {"epoch": 1, "phase": 1, **probed.figures, "learning_rate": 0.0}
+    write_history(work.history, [row])
+    about = {"seed": work.params.seed, "data": work.data, "versions": versions(), "device": "openvino cpu"}
+    save_file_probe(probed, recipe, work.batches.valid(), work.out, about, work.crop)
+    progress = Progress(epochs=1, best_epoch=1, seconds=probed.seconds, faces=probed.faces, history=[row])
+    return _Made(progress, 0, probed.kernel, "f32", lambda: None)
 
 
 def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe: Recipe) -> dict[str, str]:
@@ -109,7 +164,12 @@ def _data_hashes(manifests: Path, faces: Path, splits: dict[str, Split], recipe:
             raise FauxfaceError(f"{path}: there is no such shard. Make it with `fauxface crop` or `dvc pull`.")
         digest.update(sha256_file(path).encode())
     weights = packaged_weights() if recipe.weights == REFERENCE else Path(recipe.weights)
-    given = {"weights": sha256_file(weights)} if weights.is_file() else {}
+    if recipe.network == FILE:
+        from tasks.training.networks.file_network import digest_of, file_of
+
+        given = {"weights": digest_of(file_of(recipe))}
+    else:
+        given = {"weights": sha256_file(weights)} if weights.is_file() else {}
     return {**hashes, "faces": digest.hexdigest(), **given}
 
 
@@ -197,16 +257,8 @@ def _tells(card: ModelCard) -> bool:
     return counts["fake_as_fake"] + counts["real_as_fake"] not in (0, card.valid["n"])
 
 
-def _nothing_learnt(network: keras.Model, heads: list[str]) -> list[str]:
-    """Return those of the data sets with `heads` of their own whose head has no weights."""
-    from tasks.training.networks.zoo import linear_layer
-
-    kernel = linear_layer(network).get_weights()[0]
-    return [name for number, name in enumerate(heads) if not kernel[:, number].any()]
-
-
-def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precision: Precision) -> dict[str, Any]:
-    progress = fitted.progress
+def _report(card: ModelCard, made: _Made, about_faces: dict[str, Any]) -> dict[str, Any]:
+    progress = made.progress
     best = progress.history[progress.best_epoch - 1]
     return {
         "recipe": card.recipe["name"],
@@ -214,7 +266,7 @@ def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precis
         "phases": progress.phase + 1,
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
-        "resumed_after": fitted.resumed_after,
+        "resumed_after": made.resumed_after,
         **about_faces,
         "loss": best["loss"],
         "valid_loss": best["val_loss"],
@@ -225,5 +277,5 @@ def _report(card: ModelCard, fitted: Fitted, about_faces: dict[str, Any], precis
         "seconds": round(progress.seconds, 2),
         "images_per_second": round(progress.faces / progress.seconds, 1),
         "device": card.device,
-        "precision": precision,
+        "precision": made.precision,
     }

@@ -36,7 +36,10 @@ def load_keras(model: Path) -> tuple[keras.Model, ModelCard]:
     """
     card = load_card(model)
     if card.scoring_only:
-        raise FauxfaceError(f"{model}: holds no Keras form of the network, so it scores and cannot be trained further.")
+        raise FauxfaceError(
+            f"{model}: holds no Keras form of the network: it scores, and is explained by exact, occlusion and shap, "
+            "but neither methods of Keras nor further training can use it."
+        )
     return read_network(model), card
 
 

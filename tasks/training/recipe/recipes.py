@@ -14,6 +14,7 @@ from tasks.params.models import Sha256
 from tasks.training.batches.equalise import Equalisation
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
+FILE = "file"  # a network from elsewhere, whose weights are an ONNX or OpenVINO file (networks/file_network.py)
 OVERRIDES = ("epochs", "batch_size", "learning_rate", "weights")
 
 
@@ -141,10 +142,13 @@ class Recipe(Settings):
         ridges = [phase.name for phase in self.stages() if phase.method == "ridge"]
         if len(ridges) > 1:
             raise ValueError(f"phases: {' and '.join(ridges)} are ridge phases; there can be one")
-        if ridges and self.network_arguments.get("pooling") != "statistics":
+        if self.network == FILE:
+            if ridges != [phase.name for phase in self.stages()]:
+                raise ValueError("phases: `network: file` has one phase, `{name: head, method: ridge}`")
+        elif ridges and self.network_arguments.get("pooling") != "statistics":
             raise ValueError(
                 f"network_arguments.pooling: phase {ridges[0]!r} is a ridge phase, which is for network lite0 with "
-                "pooling: statistics"
+                "pooling: statistics, or for network file"
             )
         return self
 

@@ -57,11 +57,11 @@ def fit_probe(model: keras.Model, faces: PhaseFaces, callbacks: Sequence[keras.c
     linear_layer(model).set_weights([kernel, bias])
     logits = (statistics @ kernel + bias).max(axis=1)
     weights = faces.class_weight or {0: 1.0, 1: 1.0}
-    trained = _figures(logits, faces.train, np.array([weights[label] for label in faces.rows.labels.tolist()]))
+    trained = figures(logits, faces.train, np.array([weights[label] for label in faces.rows.labels.tolist()]))
     # From the statistics on by Keras: to export the network anew for its verdict would take seconds.
     verdict = keras.Model(model.get_layer(STATISTICS).output, model.output)
     of_valid = np.concatenate([ops.convert_to_numpy(verdict(seen)) for seen in read.by_batch(faces.valid)])
-    valid = _figures(of_valid[:, 0], faces.valid)
+    valid = figures(of_valid[:, 0], faces.valid)
     told.on_epoch_end(epoch, {**trained, **{f"val_{name}": value for name, value in valid.items()}})
     told.on_train_end()
 
@@ -106,7 +106,7 @@ def _silent(head: Head) -> Head:
     return head._replace(bias=SILENT, left_out=np.full_like(head.left_out, SILENT))
 
 
-def _figures(
+def figures(
     logits: NDArray[np.float32], batches: FaceBatches, weights: NDArray[np.float64] | None = None
 ) -> dict[str, float]:
     """Return loss (each face weighing `weights`), accuracy and AUC, as `fit` has them; see compile_for."""
