@@ -37,6 +37,9 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "maximum", "maximum": "minimum"}
 # Statements that can be left out: the code runs on without what they do.
 REMOVABLE = (ast.Expr, ast.AugAssign, ast.Raise, ast.Continue, ast.Break)
+# Calls whose arguments may stand in any order, and arguments that only guard or only save time: no bug comes of them.
+COMMUTATIVE = {"min", "max", "minimum", "maximum", "logaddexp"}
+HARMLESS = {"strict", "copy"}
 # Arguments that nobody takes for the one beside them.
 UNSWAPPED = (ast.Starred, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
 
@@ -203,10 +206,12 @@ def _constants(node: ast.Constant) -> Iterator[ast.expr]:
 
 def _calls(node: ast.Call) -> Iterator[ast.expr]:
     """Swap the first two arguments, or leave out a named one or the call around its only argument."""
-    if len(node.args) > 1 and not any(isinstance(argument, UNSWAPPED) for argument in node.args[:2]):
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    swapped = len(node.args) > 1 and name not in COMMUTATIVE
+    if swapped and not any(isinstance(argument, UNSWAPPED) for argument in node.args[:2]):
         yield _with(node, args=[node.args[1], node.args[0], *node.args[2:]])
     for place, keyword in enumerate(node.keywords):
-        if keyword.arg is not None:
+        if keyword.arg is not None and keyword.arg not in HARMLESS:
             yield _with(node, keywords=node.keywords[:place] + node.keywords[place + 1 :])
     if isinstance(node.func, ast.Name) and node.func.id in ("sorted", "reversed", "set", "abs") and node.args:
         yield node.args[0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from tasks.evaluation.baseline import TrivialBaseline
 from tasks.evaluation.confidence import intervals
 from tasks.evaluation.evaluate import evaluate
 from tasks.evaluation.metrics import confusion
+from tasks.evaluation.perturbations import PERTURBATIONS
 from tasks.params import EvaluateParams, FauxfaceError
 
 PARAMS = EvaluateParams(bootstrap=100)
@@ -254,3 +256,29 @@ def test_the_baseline_is_measured_at_its_own_threshold_on_the_same_rows(splits: 
 def test_each_split_must_hold_faces(splits: dict[str, Any], name: str) -> None:
     with pytest.raises(FauxfaceError, match=f"the {name} split holds no faces"):
         evaluate(**{**splits, name: splits[name].head(0)}, threshold=0.5, false_alarm=0.9, params=PARAMS)
+
+
+def test_the_grid_is_of_the_faces_that_were_perturbed(splits: dict[str, Any]) -> None:
+    """A perturbation that turns every score round leaves an AUC of one less the AUC."""
+    asked = []
+
+    def perturb(rows: pd.DataFrame) -> dict[str, Any]:
+        asked.append(len(rows))
+        p_fake = rows["p_fake"].to_numpy(np.float32)
+        return {each.name: (1 - p_fake if each.name == "grey" else p_fake) for each in PERTURBATIONS}
+
+    params = EvaluateParams(bootstrap=100, perturbed=20)
+    found = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=params, perturb=perturb).report["grid"]
+    assert found["each"] == 20
+    cells = {cell["name"]: cell for cell in found["sets"]["trained_on"]["cells"]}
+    clean = found["sets"]["trained_on"]["clean"]
+    assert sum(each["clean"]["n"] for each in found["sets"].values()) == asked[0]
+    assert cells["grey"]["roc_auc"] == pytest.approx(1 - clean["roc_auc"], abs=1e-5)
+    assert cells["blur σ 1"]["drop"]["roc_auc"] == 0
+
+
+def test_figures_have_six_decimals(report: dict[str, Any]) -> None:
+    """So that the report's bytes do not hang on the last bit."""
+    numbers = [float(text) for text in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", json.dumps(report))]
+    assert len(numbers) > 100
+    assert all(round(number, 6) == number for number in numbers)

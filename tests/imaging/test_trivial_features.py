@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.imaging.encode import encode_png
+from tasks.imaging.jpeg import read_jpeg_header
 from tasks.imaging.phash import phash
 from tasks.imaging.resize import resize_to
 from tasks.imaging.trivial_features import STANDARD_TABLE, corner_variance, jpeg_quality, quality_of, sharpness
@@ -117,3 +118,23 @@ def _table(quality: int) -> list[int]:
     """Return libjpeg's luminance table (jpeg_set_quality, jpeg_add_quant_table)."""
     scale = 5000 // quality if quality < 50 else 200 - quality * 2
     return [min(max((value * scale + 50) // 100, 1), 255) for value in STANDARD_TABLE]
+
+
+def test_the_standard_table_is_libjpeg_s_own(picture: Pixels, encode: Encode) -> None:
+    """At quality 50 it writes the table as it is."""
+    [table, *_] = read_jpeg_header(encode(picture, "JPEG", quality=50)).tables
+    assert sorted(table) == sorted(STANDARD_TABLE)
+
+
+def test_tables_of_sixteen_bits_tell_the_same_quality(picture: Pixels, encode: Encode) -> None:
+    data = encode(picture, "JPEG", quality=60)
+    start = data.index(b"\xff\xdb")
+    table = data[start + 5 : start + 69]
+    wide = b"\xff\xdb\x00\x83" + bytes([0x10 | data[start + 4]]) + b"".join(b"\x00" + bytes([each]) for each in table)
+    length = int.from_bytes(data[start + 2 : start + 4], "big")
+    assert length == 67, "one table a segment"
+    assert jpeg_quality(data[:start] + wide + data[start + 2 + length :]) == 60
+
+
+def test_a_plain_picture_has_no_wave_above_the_median() -> None:
+    assert phash(np.full((64, 64, 3), 90, np.uint8)) == bytes(32)

@@ -152,3 +152,24 @@ def test_the_card_in_words_has_the_worst_first(model: Path) -> None:
     assert "at most 5 % errors each, on 120 faces of 3 data sets" in text
     assert "from 200 photographs, 2 of them called fake (95 % interval 0.1 to 3.6 %)" in text
     assert ARCHITECTURE not in text
+
+
+def test_a_data_set_was_trained_on_where_a_phase_names_it_or_takes_all(model: Path) -> None:
+    card = load_card(model)
+
+    def of_phases(*datasets: list[str] | None) -> ModelCard:
+        return card.model_copy(update={"recipe": {"phases": [{"datasets": each} for each in datasets]}})
+
+    assert card.trained_on("any")
+    assert of_phases(None).trained_on("any")
+    assert of_phases(["a"], None).trained_on("b")
+    assert of_phases(["a"], ["b"]).trained_on("b")
+    assert not of_phases(["a"], ["b"]).trained_on("c")
+
+
+def test_a_card_that_lacks_something_is_named_with_the_key(model: Path) -> None:
+    content = json.loads((model / CARD).read_text())
+    del content["temperature"]
+    (model / CARD).write_text(json.dumps(content))
+    with pytest.raises(FauxfaceError, match=r"card\.json: temperature: Field required"):
+        load_card(model)

@@ -124,11 +124,14 @@ def test_the_verdict_on_an_image_follows_the_rule(job: ScoreJob, real_data: Path
     rows = pd.DataFrame(job.folder.read().to_pylist())
     assert rows[rows["face_index"].isna()]["image_p_fake"].isna().all()
     for _, image in rows[rows["face_index"].notna()].groupby("index"):
-        largest = image["p_fake"].iloc[(image["box_width"] * image["box_height"]).argmax()]
+        at = (image["box_width"] * image["box_height"]).argmax()
+        largest = image["p_fake"].iloc[at]
         expected = {"max": image["p_fake"].max(), "mean": image["p_fake"].mean(), "largest": largest}[rule]
         assert image["image_p_fake"].nunique() == 1
         assert image["image_p_fake"].iloc[0] == pytest.approx(expected, abs=1e-6)
         assert (image["image_is_fake"] == (image["image_p_fake"] >= BALANCED)).all()
+        if rule == "largest":
+            assert (image["image_verdict"] == image["verdict"].iloc[at]).all()
     assert (rows["verdict_rule"] == rule).all()
     assert counts.fake_images == rows[rows["image_is_fake"].eq(True)]["index"].nunique()
 

@@ -103,3 +103,11 @@ def test_an_address_with_a_password_is_refused_without_telling_it() -> None:
     with pytest.raises(FauxfaceError, match="holds a password") as refused:
         ScoreStore("sftp://me:secret@host/scores").scorings()
     assert "secret" not in str(refused.value)
+
+
+def test_the_archive_is_told_only_where_it_is_asked_for(root: str) -> None:
+    folder = ScoreStore(root).folder(MODEL, "a-0")
+    folder.write_part(0, [row("a", 0.1)], {"key": "k"})
+    assert folder.read(["member"]).column_names == ["member"]
+    asked = folder.read(["archive", "member"])
+    assert asked.to_pydict() == {"archive": ["a-0"], "member": ["a"]}

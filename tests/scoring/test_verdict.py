@@ -83,3 +83,9 @@ def on_image(rule: Verdict, *scores: tuple[float, float]) -> Answer:
 )
 def test_an_image_is_answered_by_its_faces(rule: Verdict, scores: Any, expected: Answer) -> None:
     assert on_image(rule, *scores) == expected
+
+
+def test_a_card_s_bounds_become_those_of_its_judge() -> None:
+    answers = Answers(real_below=0.2, fake_from=0.8, rate=0.05, unfamiliar_from=3.0, low_quality_below=0.25)
+    assert judge_of(answers) == Judge(0.5, 0.2, 0.8, 3.0, 0.25)
+    assert judge_of(None, 0.4) == Judge(0.4, 0.4, 0.4)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sources import Member, SourceError, Status, folder, location, open_source, tarwalk, zipped
-from tasks.sources.member import read_bounded
+from tasks.sources.member import path_fault, read_bounded
 
 Files = list[tuple[str, bytes]]
 Pack = Callable[[str, Files, Path], Path]
@@ -323,3 +323,17 @@ def test_a_disk_that_fails_is_an_error_and_not_a_damaged_archive(
         monkeypatch.setattr(location.Handle, "_open", lambda handle: Broken())
         with pytest.raises(SourceError, match=r"dump\.tar: cannot be read .*Input/output error"):
             next(dump.members())
+
+
+def test_a_path_without_a_name_is_told_from_an_absolute_one() -> None:
+    assert path_fault("") == "an empty path"
+    assert path_fault("/etc/passwd") == "an absolute path"
+    assert path_fault("\\\\server\\share") == "an absolute path"
+    assert path_fault("a/b.jpg") is None
+
+
+def test_a_file_that_became_a_pipe_is_not_read(tmp_path: Path) -> None:
+    """Between the listing and the reading: it would be an empty file, or never end."""
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(OSError, match="is no regular file any more"):
+        folder._read_file(location.locate(str(tmp_path)), "a.jpg")

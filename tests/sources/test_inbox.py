@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from tasks.sources import SourceError
-from tasks.sources.inbox import Dump, look
+from tasks.sources.inbox import Dump, _dump, _Item, look
 from tests.flows.clusters import object_store
 
 
@@ -128,3 +128,10 @@ def test_an_inbox_that_is_none_is_said(tmp_path: Path, path: str, words: str) ->
     (tmp_path / "a.zip").write_bytes(b"x")
     with pytest.raises(SourceError, match=words):
         look(str(tmp_path / path))
+
+
+def test_a_marker_counts_where_nobody_knows_when_the_dump_was_written() -> None:
+    marker = _Item("a.zip.ready", False, "1", 5.0)
+    assert _dump("box", _Item("a.zip", False, "1", None), marker).marked
+    assert not _dump("box", _Item("a.zip", False, "1", 6.0), marker).marked
+    assert _dump("box", _Item("a.zip", False, "1", 5.0), marker).marked

@@ -235,3 +235,10 @@ def test_a_row_larger_than_a_member_may_be_is_left_out(tmp_path: Path, monkeypat
             ("a.parquet#0", "ok"),
             ("a.parquet#1", "too_large"),
         ]
+
+
+def test_a_structure_without_bytes_is_no_column_of_images(tmp_path: Path) -> None:
+    rows = pa.table({"image": pa.array([{"path": "a.jpg"}], pa.struct([("path", pa.string())]))})
+    pq.write_table(rows, tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"a\.parquet: no column with image bytes"):
+        list(open_source(str(tmp_path / "a.parquet")).members())
