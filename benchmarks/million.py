@@ -3,8 +3,8 @@
     python -m benchmarks.million WORKSPACE DATASET [--faces 1000000] [--recipe tuned] [--seconds 120]
 
 The first shard of a data set, which is cropped and split, stands in for as many as it takes: each has a file name of
-its own, is hashed, read and decoded as any other. Prints when the first batch was taken, then memory and faces every ten
-seconds, and ends the training after `--seconds`.
+its own, is hashed, read and decoded as any other. Prints when the first batch was taken, then memory and faces every
+ten seconds, and ends the training after `--seconds`.
 """
 
 from __future__ import annotations
