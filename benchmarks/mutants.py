@@ -93,7 +93,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tasks/cropping/assemble.py": ("cropping/test_crop_shard.py",),
     "tasks/cropping/rows.py": ("cropping/test_crop_shard.py",),
     "tasks/cropping/shard.py": ("cropping/test_crop_shard.py",),
-    "tasks/training/batches/loader.py": ("training/test_loader.py",),
+    "tasks/training/batches/loader.py": ("training/test_loader.py", "training/test_draw.py"),
     "tasks/training/recipe/phases.py": ("training/test_phases.py",),
     "tasks/training/recipe/splits.py": ("training/test_splits.py",),
     "tasks/training/fitting/state.py": ("training/test_state.py",),

@@ -171,6 +171,7 @@ def test_a_recipe_survives_being_written_and_read(tmp_path: Path) -> None:
         (MINIMAL + "phases:\n  - {name: a, datasets: []}\n", "phases.0.datasets: "),
         ("- a list\n", "holds no recipe"),
         ("a: [", "no valid YAML"),
+        (f"{MINIMAL}epochs: 3\n", "the name 'epochs' stands twice in one place, in line 3 and in line 6"),
     ],
 )
 def test_a_fault_names_file_key_and_reason(tmp_path: Path, text: str, said: str) -> None:

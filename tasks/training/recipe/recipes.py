@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.params import FauxfaceError, TrainParams
 from tasks.params.frozen import Frozen
 from tasks.params.models import Sha256
+from tasks.params.plain_yaml import read_yaml
 from tasks.training.batches.equalise import Equalisation
 
 RECIPES = Path(__file__).resolve().parents[3] / "recipes"
@@ -190,13 +190,13 @@ def load_recipe(name: str) -> Recipe:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"), str(path))
     except OSError:
         known = ", ".join(sorted(found.stem for found in RECIPES.glob("*.yaml")))
         raise FauxfaceError(
             f"{path}: there is no such recipe. train.recipe is one of {known}, or the path of a .yaml file."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise FauxfaceError(f"{path}: is no valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise FauxfaceError(f"{path}: holds no recipe; expected keys: {', '.join(Recipe.model_fields)}.")
