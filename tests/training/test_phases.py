@@ -204,3 +204,11 @@ def test_stop_and_plateau_watch_that_figure_and_the_rate_has_a_floor(toy: Any, f
     for epoch in range(6):
         slow_down.on_epoch_end(epoch, {figure: 0.5})
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
+
+
+def test_the_seed_decides_order_and_changes(toy: Any) -> None:
+    recipe = load_recipe(str(toy.recipe))
+    one, same, other = (faces_for(toy, recipe, seed).of(recipe.stages()[0]).train for seed in (3, 3, 4))
+    assert np.array_equal(one.order(0), same.order(0))
+    assert not np.array_equal(one.order(0), other.order(0))
+    assert np.array_equal(one[0][0], same[0][0])

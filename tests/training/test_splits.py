@@ -70,3 +70,17 @@ def test_a_phase_of_data_sets_that_are_not_there_or_lack_a_class_is_an_error(
         of_phase(splits, phase("none", "odd"))
     with pytest.raises(FauxfaceError, match=r"valid.parquet: holds no fake face of even"):
         of_phase(splits, phase("even"))
+
+
+@pytest.mark.parametrize(("most", "refused"), [(3, True), (4, False), (None, False)])
+def test_a_phase_takes_at_least_a_face_of_each_kind(
+    toy: Any, rows: pd.DataFrame, tmp_path: Path, most: int | None, refused: bool
+) -> None:
+    """There are four: reals and fakes of two data sets."""
+    splits = {name: read_split(write(tmp_path / f"{name}.parquet", rows, toy)) for name in ("train", "valid")}
+    facts = {"name": "probe", "datasets": None, "most_faces": most, "looks": 2, "faces": 6}
+    if refused:
+        with pytest.raises(FauxfaceError, match=r"takes at most 3 faces .* there are 4 kinds"):
+            of_phase(splits, cast(Phase, SimpleNamespace(**facts)))
+    else:
+        assert len(of_phase(splits, cast(Phase, SimpleNamespace(**facts)))["train"].rows) == len(rows)
