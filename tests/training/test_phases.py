@@ -212,3 +212,10 @@ def test_the_seed_decides_order_and_changes(toy: Any) -> None:
     assert np.array_equal(one.order(0), same.order(0))
     assert not np.array_equal(one.order(0), other.order(0))
     assert np.array_equal(one[0][0], same[0][0])
+
+
+def test_a_ridge_phase_takes_as_many_faces_as_its_looks_allow(toy: Any) -> None:
+    """Three looks at each where the recipe changes faces: as they are, mirrored, changed."""
+    faces = faces_for(toy, load_recipe(str(toy.recipe))).of(phase_of(toy, method="ridge", faces=48))
+    assert len(faces.rows.labels) == len(faces.train.labels) == 16
+    assert [len(batches.labels) for batches in faces.further] == [16, 16]
