@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import importlib
 import json
 import os
 import signal
@@ -253,3 +254,20 @@ def test_who_waits_gets_it_and_says_for_whom(folder: Folder, held: subprocess.Po
     assert "`fauxface score monday.zip`" in waiting.stdout.readline()
     held.communicate("")
     assert waiting.communicate(timeout=30)[0] == "taken\n"
+
+
+def test_a_lock_is_free_again_for_the_process_that_had_it(tmp_path: Path) -> None:
+    path = tmp_path / "served.lock"
+    for name in ("first", "second"):
+        with lock.only_one(path, name):
+            said = rf"is served already by.*{name}"
+            with pytest.raises(BusyError, match=said), lock.only_one(path, "third"):
+                pass
+
+
+def test_a_folder_that_dvc_does_not_know_needs_no_lock_of_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib, "import_module", lambda name: pytest.fail(f"{name} was imported"))
+    with workspace_lock("outside"):
+        assert lock.holder() is not None
+    assert lock.holder() is None
