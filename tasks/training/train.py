@@ -228,13 +228,13 @@ def _save(
 
 def _logits(network: keras.Model, scorer: Scorer, batches: FaceBatches) -> NDArray[np.float32]:
     """Return the logits (n,) of all faces; those of statistics from the exported network, which is faster."""
-    from tasks.training.artefact.saving import keras_logits
+    from tasks.training.artefact.saving import logits_of
     from tasks.training.networks.zoo import takes_statistics
     from tasks.training.ridge.feature_extractor import by_openvino
 
     if takes_statistics(network):
         return np.concatenate(list(by_openvino(scorer, batches)))[:, 0]
-    return np.concatenate([keras_logits(network, batches[number][0]) for number in range(len(batches))])
+    return logits_of(network, (batches[number][0] for number in range(len(batches))))
 
 
 def _first(batches: FaceBatches, faces: int) -> NDArray[np.uint8]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,12 @@ def _compare(network: keras.Model, classifier: Classifier, faces: NDArray[np.uin
 
 def keras_logits(network: keras.Model, faces: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the logits, (n,) float32, that Keras computes for faces (n, size, size, 3) uint8 of the input's size."""
-    model = logit_model(network)
     # Batch by batch: `predict` on an array goes through tf.data, which writes an error about itself to the terminal.
-    batches = np.split(faces.astype(np.float32), range(32, len(faces), 32))
-    return np.concatenate([np.asarray(model.predict_on_batch(batch), np.float32) for batch in batches]).reshape(-1)
+    return logits_of(network, np.split(faces, range(32, len(faces), 32)))
+
+
+def logits_of(network: keras.Model, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    """Return the logits of all batches of faces, as `keras_logits` does of one array."""
+    model = logit_model(network)  # one for all of them: Keras compiles each anew, which takes seconds
+    found = [np.asarray(model.predict_on_batch(batch.astype(np.float32)), np.float32) for batch in batches]
+    return np.concatenate(found).reshape(-1)
