@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -135,3 +137,26 @@ def test_a_missing_or_damaged_manifest(write: Write, tmp_path: Path) -> None:
     manifest_path(tmp_path, "valid").unlink()
     with pytest.raises(FauxfaceError, match=r"valid\.parquet: cannot be read"):
         check_leaks(tmp_path, faces, BITS)
+
+
+@pytest.mark.parametrize("block", [1, 3, 2048])
+def test_every_pair_across_sides_is_compared(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    """All hashes are alike, so every pair is one to find, the first and the last too."""
+    monkeypatch.setattr(leaks, "_BLOCK", block)
+    side = np.array([0, 1, 2, 2, 1, 0, 0, 1, 2, 0])
+    words = np.full((len(side), 4), 7, np.uint64)
+    found = [
+        frozenset(pair)
+        for one, other in leaks._compare_all(words, side, 0)
+        for pair in zip(one.tolist(), other.tolist(), strict=True)
+    ]
+    expected = {frozenset((a, b)) for a in range(len(side)) for b in range(a) if side[a] != side[b]}
+    assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+
+
+@pytest.mark.parametrize(("most", "whole"), [(5, True), (4, False)])
+def test_all_pairs_are_compared_up_to_a_number_of_them(monkeypatch: pytest.MonkeyPatch, most: int, whole: bool) -> None:
+    """Two on one side and one on each of the others are five pairs across sides."""
+    monkeypatch.setattr(leaks, "MAX_COMPARED", most)
+    hashes = pd.DataFrame({"split": ["train", "train", "valid", "test"], "phash": [bytes([n]) * 32 for n in range(4)]})
+    assert leaks._across(hashes, 0)[1] is whole
