@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tarfile
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -37,3 +41,20 @@ def test_colours_count_as_the_eye_sees_them() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 700), (40, 41), (95, 96), (641, 480)])
 def test_any_size_has_a_hash(size: tuple[int, int]) -> None:
     assert len(phash(np.full((*size, 3), 9, np.uint8))) == 32
+
+
+def test_photographs_are_averaged_as_opencv_does(real_data: Path) -> None:
+    """By area, which fewer steps come near to; pixels picked out instead would be other pictures."""
+    with tarfile.open(real_data / "faces" / "omi_stylegan2.tar") as archive:
+        members = [member for member in archive if member.name.endswith(".jpg")][:8]
+        files = [archive.extractfile(member) for member in members]
+        photographs = [cv2.imdecode(np.frombuffer(file.read(), np.uint8), 1) for file in files if file]
+    for photograph in photographs:
+        assert photograph is not None
+        for side in (1024, 300):
+            pixels = np.asarray(cv2.resize(photograph, (side, side), interpolation=cv2.INTER_AREA)[..., ::-1], np.uint8)
+            small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_AREA)
+            waves = dctn(small.astype(np.float64), norm="ortho")[1:17, 1:17]
+            expected = np.packbits(waves > np.median(waves))
+            differ = np.unpackbits(expected ^ np.frombuffer(phash(pixels), np.uint8)).sum()
+            assert differ <= 6
