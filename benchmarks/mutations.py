@@ -39,7 +39,7 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "minimum": "max
 REMOVABLE = (ast.Expr, ast.AugAssign, ast.Raise, ast.Continue, ast.Break)
 # Calls whose arguments may stand in any order, and arguments that only guard or only save time: no bug comes of them.
 COMMUTATIVE = {"min", "max", "minimum", "maximum", "logaddexp"}
-HARMLESS = {"strict", "copy"}
+HARMLESS = {"strict", "copy", "bound", "include_url"}
 # Arguments that nobody takes for the one beside them.
 UNSWAPPED = (ast.Starred, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.JoinedStr, ast.Lambda, ast.GeneratorExp)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -224,3 +225,20 @@ def test_as_many_pixels_as_are_allowed_are_decoded_and_one_more_is_not(
     pixels = picture.shape[0] * picture.shape[1]
     assert decode(data, max_pixels=pixels).pixels.shape == picture.shape
     assert status_of(data, max_pixels=pixels - 1) == Status.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [(cv2.Error.STS_NO_MEM, MemoryError), (cv2.Error.STS_ASSERT, ImageError)]
+)
+def test_what_opencv_raises_for_want_of_memory_is_no_fault_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch, picture: Pixels, encode: Encode, code: int, expected: type[Exception]
+) -> None:
+    def fails(*_: Any) -> None:
+        error = cv2.error("made to fail")
+        error.code, error.err = code, "made to fail"
+        raise error
+
+    data = encode(picture, "JPEG", quality=80)
+    monkeypatch.setattr(cv2, "imdecode", fails)
+    with pytest.raises(expected, match="made to fail"):
+        decode(data, max_pixels=LIMIT)
