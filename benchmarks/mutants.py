@@ -94,7 +94,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tasks/cropping/rows.py": ("cropping/test_crop_shard.py",),
     "tasks/cropping/shard.py": ("cropping/test_crop_shard.py",),
     "tasks/training/batches/loader.py": ("training/test_loader.py", "training/test_draw.py"),
-    "tasks/training/recipe/phases.py": ("training/test_phases.py",),
+    "tasks/training/recipe/phases.py": ("training/test_draw.py", "training/test_phases.py"),
     "tasks/training/recipe/splits.py": ("training/test_splits.py",),
     "tasks/training/fitting/state.py": ("training/test_state.py", "training/test_phases.py"),
     "flows/lock.py": ("flows/test_lock.py",),

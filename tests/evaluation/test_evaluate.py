@@ -268,7 +268,9 @@ def test_the_grid_is_of_the_faces_that_were_perturbed(splits: dict[str, Any]) ->
         return {each.name: (1 - p_fake if each.name == "grey" else p_fake) for each in PERTURBATIONS}
 
     params = EvaluateParams(bootstrap=100, perturbed=20)
-    found = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=params, perturb=perturb).report["grid"]
+    evaluation = evaluate(**splits, threshold=0.5, false_alarm=0.9, params=params, perturb=perturb)
+    found = evaluation.report["grid"]
+    assert {"grey", "JPEG 30"} <= set(evaluation.plots["grid"].astype(str).to_numpy().ravel())
     assert found["each"] == 20
     cells = {cell["name"]: cell for cell in found["sets"]["trained_on"]["cells"]}
     clean = found["sets"]["trained_on"]["clean"]

@@ -13,7 +13,7 @@ import pytest
 
 from tasks.params import FauxfaceError
 from tasks.training.recipe.recipes import Phase
-from tasks.training.recipe.splits import of_phase, read_split
+from tasks.training.recipe.splits import at_most, of_phase, read_split
 
 
 @pytest.fixture
@@ -84,3 +84,23 @@ def test_a_phase_takes_at_least_a_face_of_each_kind(
             of_phase(splits, cast(Phase, SimpleNamespace(**facts)))
     else:
         assert len(of_phase(splits, cast(Phase, SimpleNamespace(**facts)))["train"].rows) == len(rows)
+
+
+def test_of_too_many_faces_each_kind_gives_as_many_as_it_can(toy: Any, rows: pd.DataFrame, tmp_path: Path) -> None:
+    few = rows[(rows["dataset"] == "odd") | (rows["label"] == 0)]
+    rare = rows[(rows["dataset"] == "even") & (rows["label"] == 1)].head(3)
+    whole = read_split(write(tmp_path / "train.parquet", pd.concat([few, rare]).sort_index(), toy))
+    chosen = at_most(whole, 23, 1)
+    assert chosen.rows.groupby(["dataset", "label"]).size().to_dict() == {
+        ("even", 0): 6,
+        ("even", 1): 3,
+        ("odd", 0): 7,
+        ("odd", 1): 7,
+    }
+    assert chosen.rows.index.tolist() == list(range(23))
+    assert list(chosen.rows.columns) == list(whole.rows.columns)
+    assert chosen.labels.tolist() == chosen.rows["label"].tolist()
+    places = [whole.rows["face_id"].tolist().index(face) for face in chosen.rows["face_id"]]
+    assert places == sorted(places)
+    assert at_most(whole, len(whole.rows), 1) is whole
+    assert at_most(whole, 23, 2).rows["face_id"].tolist() != chosen.rows["face_id"].tolist()
