@@ -70,11 +70,16 @@ def measure_fold(fold: Fold, place: Place, params: Params, *, workers: int, prog
         workers=workers,
         progress=progress,
     )
-    rows = _scored(folder, place.faces, workers)
-    found = {"fold": fold.name, "left_out": list(fold.left_out), "seconds": trained.report["seconds"], **_figures(rows)}
+    judged = judged_model(folder, place.faces, workers)
+    found = {"fold": fold.name, "left_out": list(fold.left_out), "seconds": trained.report["seconds"], **judged}
     write_json(result, found)
     shutil.rmtree(folder / "model")  # of many folds they would fill a disk
     return found
+
+
+def judged_model(folder: Path, faces: Path, workers: int) -> dict[str, Any]:
+    """Return the figures of the model in `folder`, beside the manifests of its fold, on known sources and new ones."""
+    return _figures(_scored(folder, faces, workers))
 
 
 def summary(folds: Sequence[dict[str, Any]]) -> dict[str, Any]:
