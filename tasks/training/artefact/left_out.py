@@ -33,7 +33,7 @@ def train_twin(
     progress: bool,
     folds: int = FOLDS,
 ) -> dict[str, Any]:
-    """Train and join both `recipes` without the first of `folds` folds of `manifests` and write what came of it to `out`.
+    """Train and join both `recipes` without the first of `folds` folds of `manifests`, and write what comes to `out`.
 
     Returns the report, in the form of reports/sources.json. Raises FauxfaceError as train and source_folds do.
     """
