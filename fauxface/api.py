@@ -123,7 +123,7 @@ def load_model(model: str | Path | None = None, *, precision: Precision = "f32")
 
     >>> import fauxface
     >>> fauxface.load_model("reference").card.recipe["name"]
-    'tuned and probe'
+    'tuned and default'
     """
     named = None if model is None else str(model)
     return Model(load_classifier(model_named(named, WORKSPACE_MODEL), precision))
