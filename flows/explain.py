@@ -9,6 +9,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.artifacts import leave_sheet
 from flows.runners import as_task
 from flows.workspace import FACES, MODEL, REPORTS
 from tasks.evaluation.predictions import read_predictions
@@ -48,7 +49,7 @@ def explain(
         shutil.rmtree(folder)  # what stands there is of another model
     wanted = method or (None if settings.method == "best" else settings.method)
     write = as_task(write_explained, "explain-faces")
-    return {
-        **write(chosen, explainer, wanted, folder, pictures=whole, checked=checked or settings.check),
-        "out": str(folder),
-    }
+    report = write(chosen, explainer, wanted, folder, pictures=whole, checked=checked or settings.check)
+    if whole:
+        leave_sheet(folder, report["kinds"])
+    return {**report, "out": str(folder)}

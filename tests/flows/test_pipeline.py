@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -151,6 +152,8 @@ def test_the_headline_and_the_report_s_place_stand_on_prefect_s_pages(workspace:
     assert "Trained on" in found["headline"]
     assert "Trivial baseline" in found["headline"]
     assert str(workspace / "reports/index.html") in found["report"]
+    assert found["sheet"].startswith("data:image/jpeg;base64,")
+    assert len(base64.b64decode(found["sheet"].partition(",")[2])) > 2000
 
 
 def test_a_scored_crop_is_the_crop_that_was_trained_on(workspace: Workspace, dumps: Dumps) -> None:
