@@ -40,7 +40,7 @@ demo: $(STAMP) ## Run the whole pipeline on the drawn sample, in demo/; prints t
 server: $(STAMP) ## Run a Prefect server with its UI on http://127.0.0.1:4200, for `fauxface schedule`
 	prefect server start --host 127.0.0.1 --port 4200
 
-test: $(STAMP) ## Run the tests (about 18 minutes on 2 cores)
+test: $(STAMP) ## Run the tests (10 to 20 minutes on 2 cores)
 	python -m pytest $(PARALLEL) -m "not slow"
 
 test-all: $(STAMP) ## Run all tests, the slow ones too
@@ -72,7 +72,7 @@ reference: $(STAMP) ## Train the model in the package on the images in FAUXFACE_
 	cd reference && fauxface train --params data/probe_params.yaml
 	cd reference && rm -rf data/probe_model && mv data/model data/probe_model
 	cd reference && fauxface train
-	cd reference && python -m tasks.training.artefact.left_out data/probe_params.yaml data/manifests data/faces data/twin \
+	cd reference && python -m tasks.training.artefact.twin data/probe_params.yaml data/manifests data/faces data/twin \
 		tuned default
 	cd reference && python -m tasks.training.artefact.packaged data/model data/manifests data/faces ../fauxface/reference \
 		--beside data/probe_model --intent ../fauxface/reference.yaml --sources data/twin/sources.json \

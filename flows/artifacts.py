@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from pathlib import Path
 from typing import Any
 
-import cv2
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
 from flows.surroundings import host_of, is_loopback
 from tasks.reporting.evaluation_schemas import EvaluateReport
+from tasks.reporting.pictures import reduced_uri
 from tasks.reporting.verdicts import headline_table
 
 HEADLINE, REPORT, SHEET = "headline", "report", "sheet"
-WIDTH, QUALITY = 1000, 80  # of the sheet's picture
+WIDTH = 1000  # pixels of the sheet's picture
 
 
 def leave_headline(report: dict[str, Any]) -> None:
@@ -34,12 +33,6 @@ def leave_sheet(folder: Path, kinds: dict[str, int]) -> None:
     name = next((kind for kind, faces in kinds.items() if faces), None)
     if name is None or not is_loopback(host_of(os.environ.get("PREFECT_API_URL", ""))):
         return
-    sheet = cv2.imread(str(folder / f"{name}.png"))
-    if sheet is None:
-        return
-    height, width = sheet.shape[:2]
-    scale = min(1.0, WIDTH / width)
-    small = cv2.resize(sheet, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    content = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
-    address = f"data:image/jpeg;base64,{base64.b64encode(content).decode('ascii')}"
-    create_image_artifact(address, key=SHEET, description=f"Faces with their evidence: {name}")
+    address = reduced_uri(folder / f"{name}.png", WIDTH)
+    if address is not None:
+        create_image_artifact(address, key=SHEET, description=f"Faces with their evidence: {name}")

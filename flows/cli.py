@@ -268,7 +268,7 @@ def _interrupt(number: int, _frame: object) -> None:
 
 
 def _say_counts(name: str, metrics: dict[str, Any]) -> None:
-    from tasks.cropping.text import crop_lines
+    from tasks.cropping.crop_text import crop_lines
 
     typer.echo("\n".join(crop_lines(name, metrics)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.cropping.text import crop_lines
+from tasks.cropping.crop_text import crop_lines
 from tasks.manifests.left_out import split_lines
 from tasks.scoring.text import overview_lines
 from tasks.training.trained_text import trained_lines

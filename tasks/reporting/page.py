@@ -19,12 +19,12 @@ from tasks.reporting.browser import KINDS, browser
 from tasks.reporting.checks import checks
 from tasks.reporting.comparisons import comparisons
 from tasks.reporting.datasheets import datasheets
-from tasks.reporting.detectors import detectors
 from tasks.reporting.failures import Failures, failures
 from tasks.reporting.headline import Headline, baseline_note, headline, samples
 from tasks.reporting.heat import by_perturbation, heat_places
 from tasks.reporting.inputs import Inputs, read_inputs
 from tasks.reporting.made import settings
+from tasks.reporting.other_detectors import detectors
 from tasks.reporting.pairs import pairs
 from tasks.reporting.plots import Plot, swatch
 from tasks.reporting.report_schemas import LABELS, SPLITS, Counted

@@ -37,6 +37,16 @@ def file_uri(path: Path) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
+def reduced_uri(path: Path, width: int) -> str | None:
+    """Return a picture's file as a data URI of a JPEG file of at most `width` pixels across; None for no picture."""
+    found = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    if found is None:
+        return None
+    scale = min(1.0, width / found.shape[1])
+    size = round(found.shape[1] * scale), max(1, round(found.shape[0] * scale))
+    return _jpeg(np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.uint8))
+
+
 def _jpeg(pixels: Pixels) -> str:
     _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"

@@ -44,7 +44,7 @@ def file_of(recipe: Recipe) -> Path:
             f"{path}: is no network. With `network: file` the recipe's `weights` is the path of an .onnx file or of "
             "OpenVINO's .xml, whose .bin lies beside it."
         )
-    found = sha256_file(path)
+    found = sha256_file(path) if recipe.weights_sha256 else None  # of a gigabyte it takes seconds
     if recipe.weights_sha256 and found != recipe.weights_sha256.lower():
         raise FauxfaceError(f"{path}: its SHA-256 is {found}, the recipe's weights_sha256 is {recipe.weights_sha256}.")
     return path

@@ -22,7 +22,7 @@ from tasks.scoring.card import ARCHITECTURE, CARD, SCORER, SCORER_WEIGHTS, WEIGH
 from tasks.scoring.classifier import Classifier, Scorer
 from tasks.training.artefact.calibration import calibration
 from tasks.training.batches.loader import FaceBatches
-from tasks.training.networks.file_network import digest_of, features_network, file_of, with_head
+from tasks.training.networks.file_network import features_network, with_head
 from tasks.training.recipe.phases import PhaseFaces
 from tasks.training.recipe.recipes import Recipe
 from tasks.training.ridge.feature_extractor import by_openvino
@@ -87,7 +87,7 @@ def save_file_probe(
     """Write the model, which scores and has no Keras form, to `folder`, whole or not at all, and return its card.
 
     Temperature and thresholds are fitted to the faces of `valid`, as the written graph sees them. `about` is what else
-    the card says: seed, data, versions, device.
+    the card says: seed, data (`weights`: the digest of the network's file), versions, device.
     """
     with appearing_folder(folder) as temp:
         graph = with_head(probed.network, probed.means, probed.scales, DEVIATIONS, probed.kernel, probed.bias)
@@ -97,7 +97,7 @@ def save_file_probe(
         found = calibration(valid.labels, logits)
         files = {name: sha256_file(temp / name) for name in (SCORER, SCORER_WEIGHTS)}
         # The two that stand for a network in a model's id: the file that it is, and the head.
-        files |= {ARCHITECTURE: digest_of(file_of(recipe)), WEIGHTS: _digest(probed)}
+        files |= {ARCHITECTURE: about["data"]["weights"], WEIGHTS: _digest(probed)}
         thresholds = (found.threshold, found.threshold_false_alarm)
         card = ModelCard(
             model_id=model_id(

@@ -11,8 +11,8 @@ import pytest
 from tasks.scoring.classifier import Classifier
 from tasks.scoring.crops import read_manifest
 from tasks.training.artefact.answers import LeftOut
-from tasks.training.artefact.left_out import train_twin
 from tasks.training.artefact.packaged import package, yardstick_rows
+from tasks.training.artefact.twin import train_twin
 from tests.training.test_answers import INTENT
 from tests.training.test_yardstick import params_of, place
 

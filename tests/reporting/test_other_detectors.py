@@ -8,8 +8,8 @@ import pytest
 
 from tasks.params import FauxfaceError
 from tasks.params.files import write_json
-from tasks.reporting.detectors import detectors
 from tasks.reporting.inputs import read_inputs
+from tasks.reporting.other_detectors import detectors
 
 
 def measured(workspace: Any, name: str, split: str | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The reference model's twin: trained as it is, without some sources, by which its answers hold on such.
 
-`python -m tasks.training.artefact.left_out PARAMS MANIFESTS FACES OUT RECIPE RECIPE` leaves out the first of four folds
+`python -m tasks.training.artefact.twin PARAMS MANIFESTS FACES OUT RECIPE RECIPE` leaves out the first of four folds
 of sources, trains both recipes on the rest, and joins them. OUT then has `model`, `manifests/new.parquet` of what it
 was not shown, and `sources.json` with what it makes of that.
 """
@@ -59,7 +59,7 @@ def train_twin(
 
 def main() -> None:
     """Train the twin that the arguments describe."""
-    parser = argparse.ArgumentParser(prog="python -m tasks.training.artefact.left_out", description=train_twin.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tasks.training.artefact.twin", description=train_twin.__doc__)
     for name in ("params", "manifests", "faces", "out"):
         parser.add_argument(name, type=Path)
     parser.add_argument("recipes", nargs=2)
